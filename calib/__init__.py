@@ -1,0 +1,1 @@
+"""From measured values to chosen constants: a float network becomes an integer program."""

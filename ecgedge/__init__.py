@@ -1,0 +1,3 @@
+"""ecgedge: from PhysioNet record to serial port, a heartbeat classifier in exact integers."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The records, beats and splits that everything else is measured on."""

@@ -1,0 +1,1 @@
+"""Figures that survive an auditor: metrics, bootstrap, reports, plots."""

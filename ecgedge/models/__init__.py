@@ -1,0 +1,1 @@
+"""The bounded student and its teachers (torch)."""

@@ -1,0 +1,1 @@
+"""Live beats: wire formats, sources, session, recorder, view and the virtual board."""

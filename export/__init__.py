@@ -1,0 +1,1 @@
+"""Writers: a program in other people's formats, with equality as the only tolerance."""

@@ -1,0 +1,1 @@
+"""What the device computes: the integer program, in NumPy and nothing else."""

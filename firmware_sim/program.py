@@ -1,0 +1,489 @@
+"""The integer program: what is trained for, exported, proved and run.
+
+A program holds integers only and cannot be changed. Everything that follows from its window length
+(where the segments lie, how long the pools are) is derived here and stored nowhere.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firmware_sim.errors import EcgedgeError
+from firmware_sim.files import write_atomic
+from firmware_sim.formats import FRACTION_BITS, ONE, Q7_MAX
+
+FORMAT = "ecgedge-program"
+VERSION = 1
+MAX_FILE_BYTES = 1 << 20
+
+BRANCHES = ("P", "QRS", "T", "global")
+TAPS = 4
+CHANNELS = 4
+TOKENS = {"P": 2, "QRS": 3, "T": 2, "global": 1}
+TOKEN_COUNT = sum(TOKENS.values())
+TOKEN_BITS = TOKEN_COUNT.bit_length() - 1
+CONTEXT_SIZES = (0, 5)
+LIMITS = {
+    "fs": (50, 2000),
+    "window": (32, 4096),
+    "logit_scale": (1, 1024),
+    "layers": (1, 8),
+    "labels": (2, 8),
+    "pool shift": (0, 24),
+    "layer shift": (0, 14),
+    "mean shift": (0, 7),
+    "threshold": (-(1 << 24), 1 << 24),
+}
+
+Int8 = NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Where a branch looks and how it pools, in samples of the window.
+
+    Attributes
+    ----------
+    name : str
+        P, QRS, T or global.
+    start, stop : int
+        Half-open range of the window.
+    tokens : int
+        How many pooled tokens the branch gives.
+    pool : int
+        Convolution outputs in one pool; what is left over at the end of a row is dropped.
+    pool_bits : int
+        e: 2**e is the power of two that stands for the pool length.
+    """
+
+    name: str
+    start: int
+    stop: int
+    tokens: int
+    pool: int
+    pool_bits: int
+
+    @property
+    def length(self) -> int:
+        """Convolution outputs of the branch."""
+        return self.stop - self.start - TAPS + 1
+
+
+def segments(window: int) -> tuple[Segment, ...]:
+    """Return the four branches of a window: its three thirds and the whole."""
+    edges = [i * window // 3 for i in range(4)]
+    ranges = {
+        "P": (edges[0], edges[1]),
+        "QRS": (edges[1], edges[2]),
+        "T": (edges[2], edges[3]),
+        "global": (0, window),
+    }
+    result = []
+    for name in BRANCHES:
+        start, stop = ranges[name]
+        pool = (stop - start - TAPS + 1) // TOKENS[name]
+        result.append(Segment(name, start, stop, TOKENS[name], pool, round(float(np.log2(pool)))))
+    return tuple(result)
+
+
+def _frozen(values: Any, shape: tuple[int, ...], what: str) -> Int8:
+    """Check nested lists (or an array) of Q0.7 integers and return a read-only array."""
+    array = np.asarray(values)
+    if array.shape != shape:
+        raise EcgedgeError(
+            f"{what} has shape {array.shape}, not {shape}; the program is malformed."
+        )
+    if array.dtype.kind not in "iu":
+        raise EcgedgeError(f"{what} holds something else than integers; the program is malformed.")
+    if np.abs(array.astype(np.int64)).max(initial=0) > Q7_MAX:
+        raise EcgedgeError(f"{what} leaves -127 ... 127; the program is malformed.")
+    result = array.astype(np.int8)
+    result.setflags(write=False)
+    return result
+
+
+def _integer(value: Any, what: str, limits: str | None = None) -> int:
+    """Check one integer, within LIMITS[limits or what]."""
+    low, high = LIMITS[limits or what]
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise EcgedgeError(f"{what} is {value!r}, not an integer; the program is malformed.")
+    if not low <= value <= high:
+        raise EcgedgeError(f"{what} is {value}, not in {low} ... {high}; the program is malformed.")
+    return int(value)
+
+
+@dataclass(frozen=True, eq=False)
+class Branch:
+    """One segment's convolution: weight (4 channels, 4 taps), bias (4,), and its pooling shift."""
+
+    weight: Int8
+    bias: Int8
+    shift: int
+
+    @property
+    def bound(self) -> int:
+        """Largest sum |w| + |b| over the channels, in 1/128: 128 or less stays inside [-1, 1]."""
+        total = np.abs(self.weight.astype(int)).sum(axis=1) + np.abs(self.bias.astype(int))
+        return int(total.max())
+
+    @property
+    def range_bits(self) -> int:
+        """k: the convolution is read on the scale 2**-(14+k), the smallest k with L <= 2**k."""
+        return max(0, (self.bound - 1).bit_length() - FRACTION_BITS)
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One token layer: weight (4 out, 4 in), bias (4,), and its shift."""
+
+    weight: Int8
+    bias: Int8
+    shift: int
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """The last layer: weight (classes, 4 + context), bias (classes,); scores are not shifted."""
+
+    weight: Int8
+    bias: Int8
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """An immutable integer program. Everything is checked when it is made.
+
+    Attributes
+    ----------
+    name, task : str
+        What it is called and which label map it was trained for.
+    fs : int
+        Samples per second that it expects.
+    window : int
+        Samples in a beat.
+    labels : tuple of str
+        Class names; the first is the normal class.
+    branches : tuple of Branch
+        P, QRS, T, global.
+    layers : tuple of Layer
+        Token layers, the same weights for all eight tokens.
+    mean_shift : int
+        Shift of the sum over tokens.
+    head : Head
+        Scores on the scale 2**-14.
+    context : int
+        0, or 5 for a program that uses the RR context.
+    threshold : int or None
+        Two classes: `score1 - score0 >= threshold` is class 1. None for more classes.
+    logit_scale : int
+        For hosts that want probabilities: softmax(logit_scale * scores / 2**14). Not used on the
+        device.
+
+    Raises
+    ------
+    EcgedgeError
+        When anything is out of its range.
+    """
+
+    name: str
+    task: str
+    fs: int
+    window: int
+    labels: tuple[str, ...]
+    branches: tuple[Branch, ...]
+    layers: tuple[Layer, ...]
+    mean_shift: int
+    head: Head
+    context: int = 0
+    threshold: int | None = None
+    logit_scale: int = 8
+    segments: tuple[Segment, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Check every value and freeze every array."""
+        for what in ("name", "task"):
+            value = getattr(self, what)
+            if not isinstance(value, str) or not 0 < len(value) <= 100 or not value.isprintable():
+                raise EcgedgeError(
+                    f"{what} is {value!r}; the program needs a short printable name."
+                )
+        labels = tuple(self.labels)
+        if not all(isinstance(label, str) and 0 < len(label) <= 20 for label in labels):
+            raise EcgedgeError(f"labels {labels!r} are not short names; the program is malformed.")
+        _integer(len(labels), "number of labels", "labels")
+        if len(set(labels)) != len(labels):
+            raise EcgedgeError(f"labels {labels!r} repeat; the program is malformed.")
+        if self.context not in CONTEXT_SIZES or isinstance(self.context, bool):
+            raise EcgedgeError(f"context is {self.context!r}, not one of {CONTEXT_SIZES}.")
+        if len(self.branches) != len(BRANCHES):
+            raise EcgedgeError(f"there are {len(self.branches)} branches, not {len(BRANCHES)}.")
+        _integer(len(self.layers), "number of token layers", "layers")
+        if (self.threshold is None) == (len(labels) == 2):
+            raise EcgedgeError("a program has a threshold when, and only when, it has two classes.")
+        checked: dict[str, Any] = {
+            "labels": labels,
+            "fs": _integer(self.fs, "fs"),
+            "window": _integer(self.window, "window"),
+            "logit_scale": _integer(self.logit_scale, "logit_scale"),
+            "mean_shift": _integer(self.mean_shift, "mean_shift", "mean shift"),
+            "context": int(self.context),
+            "branches": tuple(
+                Branch(
+                    _frozen(b.weight, (CHANNELS, TAPS), f"{name}.weight"),
+                    _frozen(b.bias, (CHANNELS,), f"{name}.bias"),
+                    _integer(b.shift, f"{name}.shift", "pool shift"),
+                )
+                for name, b in zip(BRANCHES, self.branches, strict=True)
+            ),
+            "layers": tuple(
+                Layer(
+                    _frozen(layer.weight, (CHANNELS, CHANNELS), f"layer {i} weight"),
+                    _frozen(layer.bias, (CHANNELS,), f"layer {i} bias"),
+                    _integer(layer.shift, f"layer {i} shift", "layer shift"),
+                )
+                for i, layer in enumerate(self.layers, start=1)
+            ),
+            "head": Head(
+                _frozen(self.head.weight, (len(labels), CHANNELS + self.context), "head.weight"),
+                _frozen(self.head.bias, (len(labels),), "head.bias"),
+            ),
+        }
+        if self.threshold is not None:
+            checked["threshold"] = _integer(self.threshold, "threshold")
+        checked["segments"] = segments(checked["window"])
+        for key, value in checked.items():
+            object.__setattr__(self, key, value)
+
+    def __eq__(self, other: object) -> bool:
+        """Two programs are equal when every integer and name is."""
+        return isinstance(other, Program) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        """Hash by content."""
+        return hash(self.digest)
+
+    @property
+    def parts(self) -> tuple[Branch | Layer | Head, ...]:
+        """Everything that holds a weight and a bias, in the order of computation."""
+        return (*self.branches, *self.layers, self.head)
+
+    @property
+    def parameters(self) -> int:
+        """How many weights and biases there are."""
+        return sum(part.weight.size + part.bias.size for part in self.parts)
+
+    @property
+    def weight_max(self) -> float:
+        """Largest absolute weight or bias, as a number in [0, 1)."""
+        arrays = [a for part in self.parts for a in (part.weight, part.bias)]
+        return max(int(np.abs(a.astype(int)).max()) for a in arrays) / ONE
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the program's canonical JSON, in hexadecimal."""
+        return _checksum(_content(self))
+
+    def replace(self, **changes: Any) -> "Program":
+        """Return a copy with other values, checked again."""
+        init = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
+        return Program(**{**init, **changes})
+
+
+def _content(program: Program) -> dict[str, Any]:
+    """Return the program as JSON values, without its checksum."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": program.name,
+        "task": program.task,
+        "fs": program.fs,
+        "window": program.window,
+        "labels": list(program.labels),
+        "context": program.context,
+        "threshold": program.threshold,
+        "logit_scale": program.logit_scale,
+        "branches": [
+            {"name": n, "weight": b.weight.tolist(), "bias": b.bias.tolist(), "shift": b.shift}
+            for n, b in zip(BRANCHES, program.branches, strict=True)
+        ],
+        "layers": [
+            {"weight": x.weight.tolist(), "bias": x.bias.tolist(), "shift": x.shift}
+            for x in program.layers
+        ],
+        "mean_shift": program.mean_shift,
+        "head": {"weight": program.head.weight.tolist(), "bias": program.head.bias.tolist()},
+    }
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def program_to_json(program: Program) -> str:
+    """Return the program as JSON text with its checksum, one weight row a line."""
+    content = {**_content(program), "checksum": program.digest}
+    rows = []
+    for key, value in content.items():
+        rows.append(f"  {json.dumps(key)}: {json.dumps(value)}")
+    return "{\n" + ",\n".join(rows) + "\n}\n"
+
+
+def _keys(value: Any, expected: set[str], what: str) -> dict[str, Any]:
+    """Check that a JSON value is an object with exactly these keys."""
+    if not isinstance(value, dict):
+        raise EcgedgeError(f"{what} is not a JSON object; the program is malformed.")
+    if value.keys() != expected:
+        missing = ", ".join(sorted(expected - value.keys()))
+        extra = ", ".join(sorted(map(str, value.keys() - expected)))
+        detail = "; ".join(
+            part
+            for part in (missing and f"missing {missing}", extra and f"unknown {extra}")
+            if part
+        )
+        raise EcgedgeError(f"{what} has the wrong keys ({detail}); the program is malformed.")
+    return value
+
+
+def _list(value: Any, what: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise EcgedgeError(f"{what} is not a JSON list; the program is malformed.")
+    return value
+
+
+def _array(value: Any, what: str) -> NDArray[Any]:
+    """Nested JSON lists of integers to an array; booleans and floats are refused."""
+
+    def all_integers(item: Any) -> bool:
+        if isinstance(item, list):
+            return all(all_integers(x) for x in item)
+        return isinstance(item, int) and not isinstance(item, bool) and abs(item) < 1 << 31
+
+    try:
+        if not all_integers(value):
+            raise ValueError
+        return np.asarray(value, dtype=np.int64)
+    except (ValueError, RecursionError):
+        raise EcgedgeError(
+            f"{what} is not an array of integers; the program is malformed."
+        ) from None
+
+
+def program_from_json(text: str | bytes, source: str = "the program") -> Program:
+    """Read a program from JSON text; anything malformed is refused.
+
+    Parameters
+    ----------
+    text : str or bytes
+        What `program_to_json` wrote.
+    source : str
+        Named in the errors, the file usually.
+
+    Raises
+    ------
+    EcgedgeError
+        When the text is not a program, is of a newer version, holds a value out of range, or does
+        not match its checksum.
+    """
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise EcgedgeError(f"{source} is not JSON ({error}); export the bundle again.") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise EcgedgeError(f"{source} is not an ecgedge program; expected format {FORMAT!r}.")
+    version = content.get("version")
+    if isinstance(version, bool) or not isinstance(version, int):
+        raise EcgedgeError(f"{source} has no version number; export the bundle again.")
+    if version > VERSION:
+        raise EcgedgeError(
+            f"{source} has format version {version}, this ecgedge reads up to {VERSION}; "
+            "upgrade ecgedge."
+        )
+    if version < 1:
+        raise EcgedgeError(f"{source} has format version {version}, which never existed.")
+    stated = content.pop("checksum", None)
+    expected = {
+        "format", "version", "name", "task", "fs", "window", "labels", "context", "threshold",
+        "logit_scale", "branches", "layers", "mean_shift", "head",
+    }  # fmt: skip
+    _keys(content, expected, source)
+    if stated != _checksum(content):
+        raise EcgedgeError(
+            f"{source} does not match its checksum: it was changed after it was written; "
+            "export the bundle again."
+        )
+    branches = []
+    for name, item in zip(BRANCHES, _list(content["branches"], "branches"), strict=False):
+        _keys(item, {"name", "weight", "bias", "shift"}, f"branch {name}")
+        if item["name"] != name:
+            raise EcgedgeError(f"branch {item['name']!r} stands where {name!r} belongs.")
+        branches.append(
+            Branch(
+                _array(item["weight"], f"{name}.weight"),
+                _array(item["bias"], f"{name}.bias"),
+                item["shift"],
+            )
+        )
+    if len(branches) != len(content["branches"]):
+        raise EcgedgeError(
+            f"{source} has {len(content['branches'])} branches, not {len(BRANCHES)}."
+        )
+    layers = []
+    for i, item in enumerate(_list(content["layers"], "layers"), start=1):
+        _keys(item, {"weight", "bias", "shift"}, f"layer {i}")
+        layers.append(
+            Layer(
+                _array(item["weight"], f"layer {i} weight"),
+                _array(item["bias"], f"layer {i} bias"),
+                item["shift"],
+            )
+        )
+    head = _keys(content["head"], {"weight", "bias"}, "head")
+    return Program(
+        name=content["name"],
+        task=content["task"],
+        fs=content["fs"],
+        window=content["window"],
+        labels=tuple(_list(content["labels"], "labels")),
+        branches=tuple(branches),
+        layers=tuple(layers),
+        mean_shift=content["mean_shift"],
+        head=Head(
+            _array(head["weight"], "head.weight"),
+            _array(head["bias"], "head.bias"),
+        ),
+        context=content["context"],
+        threshold=content["threshold"],
+        logit_scale=content["logit_scale"],
+    )
+
+
+def save_program(program: Program, path: Path) -> None:
+    """Write `program.json` atomically."""
+    write_atomic(path, program_to_json(program))
+
+
+def load_program(path: Path) -> Program:
+    """Read `program.json`.
+
+    Raises
+    ------
+    EcgedgeError
+        When the file is missing, too large or malformed.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise EcgedgeError(f"{path} is too large for a program; is it the right file?")
+        text = path.read_bytes()
+    except FileNotFoundError:
+        raise EcgedgeError(f"{path} does not exist; give a program.json or a bundle.") from None
+    except OSError as error:
+        raise EcgedgeError(f"{path} cannot be read: {error.strerror}.") from None
+    return program_from_json(text, str(path))

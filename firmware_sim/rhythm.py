@@ -1,0 +1,117 @@
+"""RR context of a beat, in integers from R-peak sample numbers.
+
+Five Q0.7 values, each the relative deviation dev(x, ref) = sat(rdiv(128 (x - ref), ref)):
+
+0. the RR interval before the beat against the slow running mean,
+1. the RR interval before that one against the slow running mean,
+2. the RR interval after the beat against the slow running mean,
+3. the RR interval before the beat against the mean of the last ten,
+4. the slow running mean against one second.
+
+The slow running mean is an exponential average over 32 beats, kept in 1/16 sample; it has taken in
+the interval before the beat, never the one after. A value that is not known is 0. From twice the
+mean on, dev saturates at 127: a device that waited that long for the next R peak need not wait
+longer, and gets the same integers as one that knows the next R peak.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firmware_sim.formats import ONE, Q7_MAX
+
+CONTEXT_SIZE = 5
+CONTEXT_NAMES = ("rr_before", "rr_before_that", "rr_after", "rr_before_last_ten", "rr_mean")
+SLOW_SHIFT = 5
+"""The slow mean moves 2**-5 of the way to each new interval."""
+SLOW_FRACTION_BITS = 4
+"""The slow mean is kept in 1/16 sample."""
+LAST = 10
+RR_MAX_S = 4
+"""Longer intervals count as this long, so that a pause cannot spoil the running mean."""
+
+
+def deviation(x: int, reference: int) -> int:
+    """Return sat(rdiv(128 (x - reference), reference)) for a positive reference."""
+    value = (2 * ONE * (x - reference) + reference) // (2 * reference)
+    return min(max(value, -Q7_MAX), Q7_MAX)
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """What the device remembers of the rhythm up to and including one beat.
+
+    Attributes
+    ----------
+    slow : int
+        Slow running mean of the RR interval in 1/16 sample; 0 before the first interval.
+    last : tuple of int
+        Up to ten RR intervals in samples, the newest last.
+    """
+
+    slow: int = 0
+    last: tuple[int, ...] = ()
+
+    def after(self, rr: int, fs: int) -> "Rhythm":
+        """Return the rhythm after an interval of `rr` samples (positive), at `fs` samples/s."""
+        rr = min(rr, RR_MAX_S * fs)
+        scaled = rr << SLOW_FRACTION_BITS
+        slow = scaled
+        if self.slow:
+            slow = self.slow + ((scaled - self.slow + (1 << (SLOW_SHIFT - 1))) >> SLOW_SHIFT)
+        return Rhythm(slow, (*self.last, rr)[-LAST:])
+
+    def timeout(self) -> int | None:
+        """Samples after the beat from which the interval after it saturates; None if unknown."""
+        return -(-2 * self.slow // (1 << SLOW_FRACTION_BITS)) if self.slow else None
+
+    def context(self, rr_after: int | None, fs: int) -> tuple[int, int, int, int, int]:
+        """Return the five context values of the beat that ends the newest interval.
+
+        Parameters
+        ----------
+        rr_after : int or None
+            The interval after the beat in samples; None when it is not known.
+        fs : int
+            Samples per second.
+        """
+        if not self.slow:
+            return (0, 0, 0, 0, 0)
+        before = self.last[-1]
+        scale = 1 << SLOW_FRACTION_BITS
+        return (
+            deviation(before * scale, self.slow),
+            deviation(self.last[-2] * scale, self.slow) if len(self.last) > 1 else 0,
+            0 if rr_after is None else deviation(rr_after * scale, self.slow),
+            deviation(before * len(self.last), sum(self.last)),
+            deviation(self.slow, fs * scale),
+        )
+
+
+def contexts(r_peaks: Sequence[int] | NDArray[np.integer], fs: int) -> NDArray[np.int8]:
+    """Return the RR context of every beat of a record.
+
+    Parameters
+    ----------
+    r_peaks : (n,) integers
+        Sample numbers of the R peaks, in increasing order. Two beats on the same sample count as
+        one sample apart.
+    fs : int
+        Samples per second.
+
+    Returns
+    -------
+    (n, 5) int8
+    """
+    peaks = [int(p) for p in r_peaks]
+    intervals = [max(b - a, 1) for a, b in itertools.pairwise(peaks)]
+    result = np.zeros((len(peaks), CONTEXT_SIZE), dtype=np.int8)
+    rhythm = Rhythm()
+    for i in range(len(peaks)):
+        if i:
+            rhythm = rhythm.after(intervals[i - 1], fs)
+        result[i] = rhythm.context(intervals[i] if i < len(intervals) else None, fs)
+    return result
