@@ -1,0 +1,131 @@
+"""Prepared beats on disk, named by what they were made of.
+
+The name of a cache file is a hash of the record's files, of the parameters, and of the source code
+that turns the one into the other, so a stale file is never found. A file that is damaged is made
+again. Files are uncompressed ``.npz`` without pickled objects, written whole or not at all.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgedge.data.locate import cache_folder
+from firmware_sim import beat, formats, rhythm
+from firmware_sim.files import write_atomic
+
+CACHE_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class RecordBeats:
+    """All beats of one record; the arrays are those of `ecgedge.data.beats.BeatSet`."""
+
+    counts: NDArray[np.int16]
+    q: NDArray[np.int8]
+    context: NDArray[np.int8]
+    symbol: NDArray[np.str_]
+    sample: NDArray[np.int64]
+    inside: NDArray[np.bool_]
+    lead: str
+
+
+@cache
+def _code_digest() -> str:
+    """Digest of the modules whose arithmetic ends up in a cache file."""
+    digest = hashlib.sha256(str(CACHE_VERSION).encode())
+    here = Path(__file__).parent
+    modules = [Path(module.__file__) for module in (beat, formats, rhythm) if module.__file__]
+    for path in [*modules, here / "record.py", here / "beats.py", here / "labels.py"]:
+        with contextlib.suppress(OSError):  # installed without sources: the version stands alone
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def record_key(folder: Path, name: str, fs: int, window: int, margin: int, lead: str) -> str:
+    """Return the content key of one record's beats: 64 hexadecimal digits.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the database.
+    name : str
+        Record name; every file of that name enters the key.
+    fs, window, margin : int
+        Rate in Hz, and samples.
+    lead : str
+        Lead as asked for.
+    """
+    parameters = json.dumps([name, int(fs), window, margin, lead])
+    digest = hashlib.sha256(f"{_code_digest()}{parameters}".encode())
+    base = Path(folder) / name
+    for path in sorted(base.parent.glob(f"{base.name}.*")):
+        if path.suffix in (".hea", ".dat", ".mat", ".atr"):
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+            digest.update(f"{path.name}{content}".encode())
+    return digest.hexdigest()
+
+
+def beat_path(key: str) -> Path:
+    """Return the path of the cache file with this key."""
+    return cache_folder() / "beats" / f"{key}.npz"
+
+
+def load(path: Path, window: int, margin: int) -> RecordBeats | None:
+    """Read a cache file; None when there is none or it is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            beats = RecordBeats(
+                counts=file["counts"],
+                q=file["q"],
+                context=file["context"],
+                symbol=file["symbol"],
+                sample=file["sample"],
+                inside=file["inside"],
+                lead=str(file["lead"]),
+            )
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    return beats if _fits(beats, window, margin) else None
+
+
+def _fits(beats: RecordBeats, window: int, margin: int) -> bool:
+    n = len(beats.sample)
+    expected = {
+        "counts": ((n, window + 2 * margin), np.dtype(np.int16)),
+        "q": ((n, window), np.dtype(np.int8)),
+        "context": ((n, 5), np.dtype(np.int8)),
+        "symbol": ((n,), np.dtype("<U1")),
+        "sample": ((n,), np.dtype(np.int64)),
+        "inside": ((n,), np.dtype(np.bool_)),
+    }
+    return all(
+        getattr(beats, name).shape == shape and getattr(beats, name).dtype == dtype
+        for name, (shape, dtype) in expected.items()
+    )
+
+
+def store(path: Path, beats: RecordBeats) -> None:
+    """Write a cache file, whole or not at all; a disk that refuses is no error."""
+    content = io.BytesIO()
+    np.savez(
+        content,
+        counts=beats.counts,
+        q=beats.q,
+        context=beats.context,
+        symbol=beats.symbol,
+        sample=beats.sample,
+        inside=beats.inside,
+        lead=np.asarray(beats.lead),
+    )
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, content.getvalue())

@@ -1,0 +1,136 @@
+"""Where databases and prepared beats are.
+
+Databases are looked for in the folder that the user names, then in ``$ECGEDGE_DATA``, then in the
+user's cache folder. Nothing is ever written into the package.
+"""
+
+import os
+from pathlib import Path
+
+from ecgedge.data.checksums import read_sums
+from firmware_sim.errors import EcgedgeError
+
+DATA_VARIABLE = "ECGEDGE_DATA"
+CACHE_VARIABLE = "ECGEDGE_CACHE"
+EXCERPT = "excerpt"
+
+
+def cache_folder() -> Path:
+    """Return the folder for what can be made again: ``$ECGEDGE_CACHE`` or the user's cache."""
+    if chosen := os.environ.get(CACHE_VARIABLE):
+        return Path(chosen).expanduser()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("ecgedge")
+
+
+def data_folder(data: Path | None = None) -> Path:
+    """Return the folder that databases are downloaded into.
+
+    Parameters
+    ----------
+    data : Path, optional
+        What the user named; otherwise ``$ECGEDGE_DATA``, otherwise ``data`` in the user's cache.
+    """
+    if data is not None:
+        return Path(data)
+    if chosen := os.environ.get(DATA_VARIABLE):
+        return Path(chosen).expanduser()
+    return cache_folder() / "data"
+
+
+def excerpt() -> Path:
+    """Return the folder of the bundled excerpt of the MIT-BIH Arrhythmia Database."""
+    return Path(__file__).parent / "excerpt"
+
+
+def _places(data: Path | None) -> list[Path]:
+    if data is not None:
+        return [Path(data)]
+    chosen = os.environ.get(DATA_VARIABLE)
+    places = [Path(chosen).expanduser()] if chosen else []
+    return [*places, cache_folder() / "data"]
+
+
+def is_database(folder: Path) -> bool:
+    """Say whether a folder looks like a database: it lists records or holds headers."""
+    return folder.is_dir() and (
+        (folder / "RECORDS").is_file()
+        or (folder / "ptbxl_database.csv").is_file()
+        or any(folder.glob("*.hea"))
+    )
+
+
+def find_database(name: str, data: Path | None = None) -> Path:
+    """Find the folder of a database.
+
+    Parameters
+    ----------
+    name : str
+        ``"mitdb"``, ``"nstdb"``, ``"cinc2017"``, ``"ptb-xl"``, or ``"excerpt"``, the bundled
+        one.
+    data : Path, optional
+        The folder that contains the database's folder, or that folder itself. When it is given,
+        no other place is looked at.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    EcgedgeError
+        When it is in none of the places; the message names them and the command that fetches it.
+    """
+    if name == EXCERPT and data is None:
+        return excerpt()
+    places = _places(data)
+    for place in places:
+        for folder in (place / name, place):
+            if is_database(folder):
+                return folder
+    looked = " or ".join(str(place / name) for place in places)
+    raise EcgedgeError(
+        f"the database {name} is not in {looked}; fetch it with `ecgedge data download {name}`, "
+        f"or name its folder with --data or ${DATA_VARIABLE}."
+    )
+
+
+def listed_records(folder: Path) -> tuple[str, ...]:
+    """Return the names of the records that a folder says it has.
+
+    The list is ``RECORDS``; where there is none, the headers named in the checksum file; where
+    there is none either, the headers that are there.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of a database.
+
+    Returns
+    -------
+    tuple of str
+        Sorted names, without extension, relative to `folder`.
+
+    Raises
+    ------
+    EcgedgeError
+        When the folder does not exist or lists no record.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise EcgedgeError(
+            f"the folder {folder} does not exist; name the folder of the database, "
+            "or fetch it with `ecgedge data download`."
+        )
+    records = folder / "RECORDS"
+    if records.is_file():
+        lines = records.read_text(errors="replace").split("\n")
+        names = {line.strip() for line in lines if line.strip()}
+    elif sums := read_sums(folder):
+        names = {name.removesuffix(".hea") for name in sums if name.endswith(".hea")}
+    else:
+        names = {path.stem for path in folder.glob("*.hea")}
+    if not names:
+        raise EcgedgeError(f"{folder} holds no records; name the folder of a WFDB database.")
+    return tuple(sorted(names))
