@@ -1,0 +1,5 @@
+"""`python -m ecgedge`."""
+
+from ecgedge.cli.main import main
+
+main()

@@ -1,0 +1,94 @@
+"""The `ecgedge` command: a group that imports a command's module when it is called."""
+
+import errno
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from ecgedge import __version__
+from firmware_sim.errors import EcgedgeError
+
+COMMANDS = {
+    "demo": ("demo", "The whole chain on the bundled excerpt, offline."),
+    "data": ("data", "Fetch databases from PhysioNet; show what is there."),
+    "train": ("train", "Train a student or a teacher."),
+    "distill": ("train", "Train a student with the help of a large teacher."),
+    "evaluate": ("evaluate", "Report how good a run or a bundle is on test records."),
+    "runs": ("runs", "List, compare and plot runs."),
+    "export": ("bundle", "Write a run as a bundle: program, ONNX, golden vectors, card."),
+    "verify": ("bundle", "Every engine, every beat, zero differences."),
+    "prove": ("bundle", "Prove that no input can overflow a program."),
+    "models": ("bundle", "List the bundles that ship with ecgedge."),
+    "simulate": ("simulate", "Run the firmware on a recording."),
+    "stream": ("live", "Classify live beats from a serial port or a file."),
+    "device": ("live", "A virtual AD8232 board that replays a recording."),
+}
+"""Command name -> (module in ecgedge.cli, one line of help). The module names its command alike."""
+
+
+class LazyGroup(click.Group):
+    """Commands are imported when they run, so that `ecgedge --help` answers at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the command names in the order of the work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of a command and return it."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"ecgedge.cli.{COMMANDS[cmd_name][0]}")
+        command = getattr(module, cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ecgedge")
+def cli() -> None:
+    """Put a heartbeat classifier on a chip that costs a dollar.
+
+    From PhysioNet record to serial port, in exact integers. A research tool, not a medical device.
+    """
+
+
+def _message(error: OSError) -> str:
+    """One sentence for what the operating system refused."""
+    place = f" ({error.filename})" if error.filename else ""
+    if error.errno == errno.ENOSPC:
+        return f"the disk is full{place}; free some space and run the command again."
+    return f"{error.strerror or error}{place}."
+
+
+def main() -> None:
+    """Run the command line; errors are one line and a non-zero exit code."""
+    try:
+        sys.exit(cli.main(standalone_mode=False))
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped.", err=True)
+        sys.exit(130)
+    except EcgedgeError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        click.echo(f"error: {_message(error)}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
