@@ -1,9 +1,9 @@
 """Convolution, ReLU and sum pooling as one linear form.
 
-sum_i max(w . x_i + b, 0) over a pool equals w . M + b m, where M is the sum of the inputs x_i at which
-the ReLU is open and m their number. So a batch needs five masked sums per pool instead of a row of
-convolution outputs: they are found chunk by chunk inside the processor cache, the pooled value is
-linear in the weights, and its gradient is exact without a second pass.
+The sum of max(w . x_i + b, 0) over a pool equals w . M + b m, where M is the sum of the inputs x_i
+at which the ReLU is open and m their number. So a batch needs five masked sums per pool instead of
+a row of convolution outputs: they are found chunk by chunk inside the processor cache, the pooled
+value is linear in the weights, and its gradient is exact without a second pass.
 """
 
 import torch
@@ -83,7 +83,7 @@ def relu_pool(x: Tensor, weight: Tensor, bias: Tensor, pool: int, tokens: int) -
 
     Returns
     -------
-    Tensor (starts, batch, channels, tokens)
+    Tensor (starts, channels, batch, tokens)
         In the type of `weight`; the gradient reaches the weights and biases, not `x`.
     """
     starts, channels, _ = weight.shape
@@ -93,7 +93,7 @@ def relu_pool(x: Tensor, weight: Tensor, bias: Tensor, pool: int, tokens: int) -
     sums = masked_sums(rows, flat_weight, flat_bias).to(weight.dtype)
     sums = sums.view(x.shape[0], tokens, TAPS + 1, starts, channels)
     whole = torch.cat([weight, bias.unsqueeze(-1)], -1)
-    return torch.einsum("btksc,sck->sbct", sums, whole)
+    return torch.einsum("btksc,sck->scbt", sums, whole)
 
 
 def tanh_pool(x: Tensor, weight: Tensor, bias: Tensor, pool: int, tokens: int) -> Tensor:
@@ -102,7 +102,7 @@ def tanh_pool(x: Tensor, weight: Tensor, bias: Tensor, pool: int, tokens: int) -
     rows = patches(x, pool, tokens)
     whole = torch.cat([weight, bias.unsqueeze(-1)], -1).reshape(-1, TAPS + 1)
     pooled = torch.tanh(rows @ whole.t()).sum(1)
-    return pooled.view(x.shape[0], tokens, starts, channels).permute(2, 0, 3, 1)
+    return pooled.view(x.shape[0], tokens, starts, channels).permute(2, 3, 0, 1)
 
 
 def accumulators(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
