@@ -1,0 +1,152 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firmware_sim.errors import EcgedgeError
+from firmware_sim.program import (
+    _checksum,
+    load_program,
+    program_from_json,
+    program_to_json,
+    save_program,
+    segments,
+)
+from tests.programs import programs, random_program
+
+
+@given(programs())
+@settings(max_examples=25)
+def test_a_program_reads_back_equal(program):
+    assert program_from_json(program_to_json(program)) == program
+
+
+def test_the_published_sizes_are_exact():
+    sizes = {
+        (2, 0, 1): 110,
+        (2, 0, 2): 130,
+        (2, 0, 3): 150,
+        (4, 5, 1): 140,
+    }
+    for (classes, context, depth), parameters in sizes.items():
+        program = random_program(0, classes=classes, context=context, depth=depth)
+        assert program.parameters == parameters
+
+
+def test_segments_at_360_are_those_of_the_definition():
+    found = {s.name: (s.start, s.stop, s.pool, s.pool_bits) for s in segments(360)}
+    assert found == {
+        "P": (0, 120, 58, 6),
+        "QRS": (120, 240, 39, 5),
+        "T": (240, 360, 58, 6),
+        "global": (0, 360, 357, 8),
+    }
+
+
+@given(st.integers(32, 4096))
+def test_pools_never_leave_their_rows(window):
+    for segment in segments(window):
+        assert 0 < segment.tokens * segment.pool <= segment.length
+        assert 0 <= segment.start < segment.stop <= window
+
+
+def test_a_program_cannot_be_changed():
+    program = random_program(1)
+    with pytest.raises(ValueError, match="read-only"):
+        program.branches[0].weight[0, 0] = 1
+    with pytest.raises(AttributeError):
+        program.fs = 250
+
+
+def test_one_changed_value_does_not_match_the_checksum():
+    text = program_to_json(random_program(2))
+    changed = text.replace('"mean_shift": ', '"mean_shift": 1')
+    with pytest.raises(EcgedgeError, match="checksum"):
+        program_from_json(changed)
+
+
+def with_change(change):
+    """A program's JSON with one change and a checksum that fits it."""
+    content = json.loads(program_to_json(random_program(3)))
+    del content["checksum"]
+    change(content)
+    return json.dumps({**content, "checksum": _checksum(content)})
+
+
+def set_weight(value):
+    def change(content):
+        content["branches"][1]["weight"][2][3] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (set_weight(-128), "leaves -127"),
+        (set_weight(128), "leaves -127"),
+        (set_weight(1.0), "array of integers"),
+        (set_weight(True), "array of integers"),
+        (set_weight("1"), "array of integers"),
+        (set_weight([1]), "array of integers"),
+        (lambda c: c["branches"].pop(), "branches"),
+        (lambda c: c["branches"].append(c["branches"][0]), "branches"),
+        (lambda c: c["branches"].reverse(), "stands where"),
+        (lambda c: c["branches"][0].update(shift=25), "not in 0"),
+        (lambda c: c["branches"][0].update(shift=-1), "not in 0"),
+        (lambda c: c["branches"][0].pop("bias"), "missing bias"),
+        (lambda c: c.update(window=10), "window"),
+        (lambda c: c.update(window=10**9), "window"),
+        (lambda c: c.update(fs="360"), "not an integer"),
+        (lambda c: c.update(extra=1), "unknown extra"),
+        (lambda c: c.update(labels=["N", "N", "V", "F"]), "repeat"),
+        (lambda c: c.update(labels=[]), "labels"),
+        (lambda c: c.update(labels="NSVF"), "not a JSON list"),
+        (lambda c: c.update(threshold=5), "threshold"),
+        (lambda c: c.update(context=3), "context"),
+        (lambda c: c.update(layers=[]), "token layers"),
+        (lambda c: c.update(name="a\nb"), "printable"),
+        (lambda c: c.update(version=2), "upgrade"),
+        (lambda c: c.update(version=0), "never existed"),
+        (lambda c: c.update(version=None), "version"),
+        (lambda c: c.update(format="other"), "not an ecgedge program"),
+        (lambda c: c["head"].update(weight=[[1, 2], [3]]), "array of integers"),
+    ],
+)
+def test_malformed_programs_are_refused_with_the_reason(change, reason):
+    with pytest.raises(EcgedgeError, match=reason):
+        program_from_json(with_change(change))
+
+
+@given(st.binary(max_size=200))
+def test_bytes_that_are_no_program_are_refused(data):
+    with pytest.raises(EcgedgeError):
+        program_from_json(data)
+
+
+def test_deep_nesting_is_refused():
+    with pytest.raises(EcgedgeError):
+        program_from_json("[" * 100_000)
+
+
+def test_files_are_saved_and_refused(tmp_path):
+    program = random_program(4)
+    path = tmp_path / "program.json"
+    save_program(program, path)
+    assert load_program(path) == program
+    assert [p.name for p in tmp_path.iterdir()] == ["program.json"]
+    with pytest.raises(EcgedgeError, match="does not exist"):
+        load_program(tmp_path / "none.json")
+    path.write_bytes(b" " * (2 << 20))
+    with pytest.raises(EcgedgeError, match="too large"):
+        load_program(path)
+
+
+def test_largest_weight_is_below_one():
+    program = random_program(5, bound="tanh")
+    assert program.weight_max == max(
+        np.abs(a.astype(int)).max() / 128 for p in program.parts for a in (p.weight, p.bias)
+    )
+    assert program.weight_max < 1

@@ -1,0 +1,87 @@
+"""Random programs and beats for tests: valid by construction, as wild as the format allows."""
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from calib.quantize import round_l1
+from firmware_sim.program import Branch, Head, Layer, Program, segments
+
+LABELS = ("N", "S", "V", "F", "Q")
+
+
+def random_program(
+    seed: int,
+    *,
+    window: int = 360,
+    classes: int = 4,
+    context: int = 5,
+    depth: int = 1,
+    bound: str = "l1",
+) -> Program:
+    """A program with random weights under a bound, and gains that leave some values clipped."""
+    rng = np.random.default_rng(seed)
+
+    def q7(*shape: int) -> NDArray[np.int64]:
+        return rng.integers(-127, 128, shape)
+
+    branches = []
+    for segment in segments(window):
+        if bound == "l1":
+            values = rng.dirichlet(np.ones(5), 4) * rng.choice([-1, 1], (4, 5))
+            weight, bias = round_l1(values[:, :4], values[:, 4])
+        else:
+            weight, bias = q7(4, 4), q7(4)
+        branch = Branch(weight, bias, 0)
+        shift = 7 + branch.range_bits + segment.pool_bits - int(rng.integers(0, 4))
+        branches.append(Branch(weight, bias, shift))
+    return Program(
+        name=f"random-{seed}",
+        task="test",
+        fs=window,
+        window=window,
+        labels=LABELS[:classes],
+        branches=tuple(branches),
+        layers=tuple(Layer(q7(4, 4), q7(4), int(rng.integers(5, 9))) for _ in range(depth)),
+        mean_shift=int(rng.integers(1, 4)),
+        head=Head(q7(classes, 4 + context), q7(classes)),
+        context=context,
+        threshold=int(rng.integers(-5000, 5000)) if classes == 2 else None,
+    )
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> Program:
+    """Programs of every shape that the format has."""
+    return random_program(
+        draw(st.integers(0, 2**32 - 1)),
+        window=draw(st.sampled_from([125, 250, 360, 361, 500])),
+        classes=draw(st.integers(2, 5)),
+        context=draw(st.sampled_from([0, 5])),
+        depth=draw(st.integers(1, 3)),
+        bound=draw(st.sampled_from(["l1", "tanh"])),
+    )
+
+
+def hostile_beats(window: int, n: int, seed: int) -> NDArray[np.int8]:
+    """Rails, square waves, zeros, spikes and noise, (n or more, window)."""
+    rng = np.random.default_rng(seed)
+    position = np.arange(window)
+    beats = [
+        np.full(window, 127),
+        np.full(window, -127),
+        np.zeros(window),
+        *(np.where(position // half % 2, 127, -127) for half in (1, 2, 3, 4, 7, 60)),
+        127 * (position == window // 2),
+        -127 * (position == 0),
+    ]
+    random = rng.integers(-127, 128, (max(n - len(beats), 1), window))
+    return np.concatenate([np.array(beats), random]).astype(np.int8)
+
+
+def hostile_contexts(n: int, seed: int) -> NDArray[np.int8]:
+    """Random RR contexts with rails among them, (n, 5)."""
+    rng = np.random.default_rng(seed)
+    context = rng.integers(-127, 128, (n, 5))
+    context[rng.random((n, 5)) < 0.2] = 127
+    return context.astype(np.int8)
