@@ -10,22 +10,33 @@ from firmware_sim.errors import EcgedgeError
 SUMS_NAMES = ("SHA256SUMS", "SHA256SUMS.txt")
 
 _LINE = re.compile(r"^([0-9a-fA-F]{64})[ \t]+\*?(.+)$")
-_PLAIN = re.compile(r"^[A-Za-z0-9_.+ -]+$")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f\\:]")
 
 
 def check_name(name: str) -> str:
     """Return a relative file name that cannot lead out of its folder.
 
+    Parameters
+    ----------
+    name : str
+        A name with ``/`` between folders, from a list that somebody else wrote.
+
+    Returns
+    -------
+    str
+        The name without empty or ``.`` parts.
+
     Raises
     ------
     EcgedgeError
-        When the name is absolute, climbs with ``..``, or has a character that no file of these
-        databases has.
+        When the name is empty or absolute, climbs with ``..``, or has a colon, a backslash or a
+        control character.
     """
     parts = PurePosixPath(name).parts
-    plain = bool(parts) and all(_PLAIN.match(p) and p.strip(". ") for p in parts)
-    if not plain or name.startswith("/"):
-        raise EcgedgeError(f"refused: the list of files names {name!r}, which no database has.")
+    if not parts or parts[0] == "/" or ".." in parts or _UNSAFE.search(name):
+        raise EcgedgeError(
+            f"refused: a list of files names {name!r}, which leads out of its folder."
+        )
     return str(PurePosixPath(*parts))
 
 
@@ -54,7 +65,7 @@ def parse_sums(text: str) -> dict[str, str]:
         match = _LINE.match(line.strip())
         if match is None:
             raise EcgedgeError(f"line {number} of the checksum file is damaged; fetch it again.")
-        sums[check_name(match[2].removeprefix("./"))] = match[1].lower()
+        sums[check_name(match[2])] = match[1].lower()
     return sums
 
 

@@ -4,15 +4,17 @@ Databases are looked for in the folder that the user names, then in ``$ECGEDGE_D
 user's cache folder. Nothing is ever written into the package.
 """
 
+import csv
 import os
 from pathlib import Path
 
-from ecgedge.data.checksums import read_sums
+from ecgedge.data.checksums import check_name, read_sums
 from firmware_sim.errors import EcgedgeError
 
 DATA_VARIABLE = "ECGEDGE_DATA"
 CACHE_VARIABLE = "ECGEDGE_CACHE"
 EXCERPT = "excerpt"
+PTB_XL_TABLE = "ptbxl_database.csv"
 
 
 def cache_folder() -> Path:
@@ -56,7 +58,7 @@ def is_database(folder: Path) -> bool:
     """Say whether a folder looks like a database: it lists records or holds headers."""
     return folder.is_dir() and (
         (folder / "RECORDS").is_file()
-        or (folder / "ptbxl_database.csv").is_file()
+        or (folder / PTB_XL_TABLE).is_file()
         or any(folder.glob("*.hea"))
     )
 
@@ -99,8 +101,8 @@ def find_database(name: str, data: Path | None = None) -> Path:
 def listed_records(folder: Path) -> tuple[str, ...]:
     """Return the names of the records that a folder says it has.
 
-    The list is ``RECORDS``; where there is none, the headers named in the checksum file; where
-    there is none either, the headers that are there.
+    The list is ``RECORDS`` (PTB-XL: the 500 Hz records of its table); where there is none, the
+    headers named in the checksum file; where there is none either, the headers that are there.
 
     Parameters
     ----------
@@ -115,7 +117,7 @@ def listed_records(folder: Path) -> tuple[str, ...]:
     Raises
     ------
     EcgedgeError
-        When the folder does not exist or lists no record.
+        When the folder does not exist or lists no record, or a name would lead out of it.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -123,14 +125,20 @@ def listed_records(folder: Path) -> tuple[str, ...]:
             f"the folder {folder} does not exist; name the folder of the database, "
             "or fetch it with `ecgedge data download`."
         )
-    records = folder / "RECORDS"
-    if records.is_file():
-        lines = records.read_text(errors="replace").split("\n")
-        names = {line.strip() for line in lines if line.strip()}
-    elif sums := read_sums(folder):
-        names = {name.removesuffix(".hea") for name in sums if name.endswith(".hea")}
-    else:
-        names = {path.stem for path in folder.glob("*.hea")}
+    names = _names_in_lists(folder) or {path.stem for path in folder.glob("*.hea")}
     if not names:
         raise EcgedgeError(f"{folder} holds no records; name the folder of a WFDB database.")
     return tuple(sorted(names))
+
+
+def _names_in_lists(folder: Path) -> set[str]:
+    """Record names according to the lists in a folder; no name leads out of it."""
+    table = folder / PTB_XL_TABLE
+    if table.is_file():
+        with table.open(newline="", encoding="utf-8", errors="replace") as file:
+            return {check_name(row["filename_hr"]) for row in csv.DictReader(file)}
+    records = folder / "RECORDS"
+    if records.is_file():
+        lines = records.read_text(errors="replace").splitlines()
+        return {check_name(line.strip()) for line in lines if line.strip()}
+    return {name.removesuffix(".hea") for name in read_sums(folder) if name.endswith(".hea")}

@@ -117,9 +117,9 @@ def read_record(folder: Path, name: str, lead: str = PREFERRED_LEAD) -> Record:
     folder = Path(folder)
     header = read_header(folder, name)
     channel, is_fallback = _pick_channel(header.sig_name, name, lead)
-    _check_signal_size(folder, name, header)
+    check_signal_size(folder, name, header)
     counts = _read_channel(folder, name, channel)
-    samples, symbols = _read_beats(folder, name, len(counts))
+    samples, symbols = read_beats(folder, name, len(counts))
     return Record(
         name=name,
         database=folder.resolve().name,
@@ -213,8 +213,23 @@ def _pick_channel(leads: list[str], name: str, lead: str) -> tuple[int, bool]:
     raise EcgedgeError(f"record {name} has no lead {lead}; it has {', '.join(leads)}.")
 
 
-def _check_signal_size(folder: Path, name: str, header: Any) -> None:
-    """Hold the size of every signal file against what the header promises."""
+def check_signal_size(folder: Path, name: str, header: Any) -> None:
+    """Hold the size of every signal file against what the header promises.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the database.
+    name : str
+        Record name without an extension.
+    header : wfdb.Record
+        As `read_header` returns it.
+
+    Raises
+    ------
+    EcgedgeError
+        When a signal file is missing or shorter than the header says.
+    """
     frames = header.samps_per_frame or [1] * header.n_sig
     for file_name in dict.fromkeys(header.file_name):
         path = folder / Path(name).parent / file_name
@@ -250,8 +265,29 @@ def _read_channel(folder: Path, name: str, channel: int) -> NDArray[np.int32]:
     return np.ascontiguousarray(record.d_signal[:, 0], dtype=np.int32)
 
 
-def _read_beats(folder: Path, name: str, length: int) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
-    """Samples and symbols of the reference beats; empty when there is no annotation file."""
+def read_beats(folder: Path, name: str, length: int) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
+    """Read the reference beats of a record, without its signal.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the database.
+    name : str
+        Record name without an extension.
+    length : int
+        Samples of the record; a beat beyond them means that a file is damaged.
+
+    Returns
+    -------
+    samples : ndarray of int64, shape (beats,)
+        Increasing; empty when the record has no ``.atr`` file.
+    symbols : ndarray of '<U1', shape (beats,)
+
+    Raises
+    ------
+    EcgedgeError
+        When the annotations are damaged or cut short.
+    """
     import wfdb
 
     path = folder / f"{name}.atr"
