@@ -1,0 +1,161 @@
+"""`card.md`: what a bundle is, what it was trained on, how good it is, what it is not for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from firmware_sim.formats import ONE
+from firmware_sim.program import BRANCHES, Program
+from firmware_sim.prove import Proof
+
+NOT_FOR = """\
+This is a research tool, not a medical device. It must not be used for diagnosis, monitoring,
+treatment or triage of anybody, nor to decide that somebody is well. It has seen one database of
+48 recordings from 47 people, made in the 1970s with Holter recorders and labelled beat by beat;
+other leads, electrodes, front ends, children, pacemakers and exercise are outside of what is known
+about it. A label is about one beat and says nothing of a rhythm or of a person."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One measured figure with its 95 % interval.
+
+    Attributes
+    ----------
+    name : str
+    value : float or None
+        None where it could not be computed.
+    low, high : float or None
+        Interval; None where there is none.
+    """
+
+    name: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a program comes from, as far as the exporter knows.
+
+    Attributes
+    ----------
+    training : sequence of (str, str)
+        What and value: data, split, starts, seed, teacher ...
+    evaluated_on : str
+        Which test records, in words; empty when it was not evaluated.
+    results : sequence of Result
+    command : str
+        How to make the bundle again.
+    """
+
+    training: Sequence[tuple[str, str]] = ()
+    evaluated_on: str = ""
+    results: Sequence[Result] = field(default_factory=tuple)
+    command: str = ""
+
+
+def bound_of(program: Program) -> str:
+    """Return `l1` when no convolution can leave [-1, 1], else `tanh`."""
+    return "l1" if all(branch.bound <= ONE for branch in program.branches) else "tanh"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "/") for cell in r) + " |" for r in lines)
+
+
+def _number(value: float | None) -> str:
+    return "not defined" if value is None else f"{value:.3f}"
+
+
+def _results(origin: Provenance) -> str:
+    if not origin.results:
+        return (
+            "Not evaluated: no test records were scored before this bundle was written. Nothing "
+            "is known about how good it is; `ecgedge evaluate` measures it."
+        )
+    rows = [
+        (
+            result.name,
+            _number(result.value),
+            "" if result.low is None else f"{_number(result.low)} to {_number(result.high)}",
+        )
+        for result in origin.results
+    ]
+    table = _table(("figure", "value", "95 % interval over records"), rows)
+    return f"Integer program on {origin.evaluated_on}.\n\n{table}"
+
+
+def _bound(program: Program) -> str:
+    if bound_of(program) == "l1":
+        return (
+            "l1: sum of |w| + |b| is at most 1 for each convolution channel, so no convolution "
+            "output can leave [-1, 1]"
+        )
+    pairs = zip(BRANCHES, program.branches, strict=True)
+    scales = ", ".join(f"{name} 2^-{14 + branch.range_bits}" for name, branch in pairs)
+    return (
+        "tanh: each weight by itself is inside [-1, 1]; convolution outputs are read on the "
+        f"scales {scales}"
+    )
+
+
+def _proof(proof: Proof) -> str:
+    names = list(dict.fromkeys(reach.name for reach in proof.layers))
+    rows = []
+    for name in names:
+        own = [reach for reach in proof.layers if reach.name == name]
+        low, high = min(r.partial_min for r in own), max(r.partial_max for r in own)
+        rows.append((name, str(low), str(high), f"{proof.width(name)} bits"))
+    verdict = (
+        "No input in [-127, 127] can overflow any accumulator or partial sum."
+        if proof.ok
+        else "THE PROOF FAILS: an accumulator does not fit."
+    )
+    table = _table(("accumulator", "least", "greatest", "width"), rows)
+    return f"{verdict} `proof.json` is the certificate, channel by channel.\n\n{table}"
+
+
+def card(program: Program, proof: Proof, origin: Provenance) -> str:
+    """Return the text of `card.md`.
+
+    Parameters
+    ----------
+    program : Program
+    proof : Proof
+        Of this program.
+    origin : Provenance
+    """
+    facts = [
+        ("task", program.task),
+        ("classes", ", ".join(program.labels)),
+        ("input", f"{program.window} samples at {program.fs} Hz around an R peak, one lead"),
+        ("RR context", f"{program.context} values" if program.context else "not used"),
+        ("parameters", str(program.parameters)),
+        ("weight bound", _bound(program)),
+        ("largest weight", f"{program.weight_max:.4f}"),
+        ("largest activation that is possible", f"{proof.activation_max:.4f}"),
+        ("program", program.digest),
+    ]
+    if program.threshold is not None:
+        names = program.labels
+        facts.append(("decision", f"{names[1]} when the score difference >= {program.threshold}"))
+    training = _table(("what", "value"), origin.training) if origin.training else "Not recorded."
+    again = f"```\n{origin.command}\n```" if origin.command else "Not recorded."
+    sections = [
+        f"# {program.name}",
+        "A heartbeat classifier as an integer program, made by ecgedge.",
+        _table(("what", "value"), facts),
+        f"## Not for\n\n{NOT_FOR}",
+        f"## How good it is\n\n{_results(origin)}",
+        f"## Trained on\n\n{training}",
+        f"## Proof\n\n{_proof(proof)}",
+        "## Files\n\n"
+        "`model.fixed.onnx` (float32 holding integers) and `model.int.onnx` (int32) are this "
+        "program, bit for bit; `model.float.onnx` is the float student it was made from, and only "
+        "close. `golden.npz` holds beats with every integer of every layer. `ecgedge verify` "
+        "compares all of them; `sha256sum -c SHA256SUMS` checks the files.",
+        f"## Make it again\n\n{again}",
+    ]
+    return "\n\n".join(sections) + "\n"
