@@ -40,6 +40,8 @@ class Predictions:
         Index into `records`.
     records : tuple of str
         Record names.
+    scale : float
+        Probabilities are softmax(scale * scores).
     """
 
     labels: tuple[str, ...]
@@ -48,6 +50,7 @@ class Predictions:
     scores: Floats
     record: Ints
     records: tuple[str, ...]
+    scale: float = 1.0
 
     def __post_init__(self) -> None:
         n, classes = len(self.y), len(self.labels)
@@ -84,12 +87,13 @@ def predictions(
     *,
     predicted: ArrayLike | None = None,
     threshold: float | None = None,
+    scale: float = 1.0,
 ) -> Predictions:
     """Put reference, scores and records together and decide as the integer program does.
 
     Parameters
     ----------
-    labels, y, scores, record, records
+    labels, y, scores, record, records, scale
         As in `Predictions`; any numeric type.
     predicted : array_like of int, shape (n,), optional
         Decisions that were already taken. Without them: two classes and a threshold decide 1 when
@@ -110,6 +114,7 @@ def predictions(
         values,
         np.asarray(record, dtype=np.int64),
         records,
+        scale,
     )
 
 
@@ -327,6 +332,12 @@ def softmax(logits: ArrayLike) -> Floats:
     values = np.asarray(logits, np.float64)
     weights = np.exp(values - values.max(axis=1, keepdims=True))
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float64)
+
+
+def confidence(beats: Predictions) -> tuple[Bools, Floats]:
+    """Return which decisions were right, and the probability stated for each; both (n,)."""
+    stated = softmax(beats.scale * beats.scores)[np.arange(len(beats.y)), beats.predicted]
+    return np.asarray(beats.predicted == beats.y, np.bool_), np.asarray(stated, np.float64)
 
 
 def reliability(

@@ -1,0 +1,451 @@
+"""Pictures of training and of results. Every function returns a matplotlib `Figure`.
+
+None of them reads a file or computes a metric of its own: they are given numbers, or reference and
+scores, and `style.save` writes what they return.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from ecgedge.evaluation import metrics
+from ecgedge.evaluation.style import (
+    BLACK,
+    BLUE,
+    CLASS_COLORS,
+    CYCLE,
+    GREEN,
+    GREY,
+    LIGHT,
+    LINES,
+    VERMILION,
+    canvas,
+    page,
+    styled,
+    unused,
+)
+
+MAX_CURVE_POINTS = 2000
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Scores of one model for one question, ready to be drawn as a curve.
+
+    Attributes
+    ----------
+    positive : ndarray of bool, shape (n,)
+    score : ndarray, shape (n,)
+    point : tuple of float, optional
+        (false-positive rate, sensitivity) at which the model decides.
+    """
+
+    positive: NDArray[np.bool_]
+    score: NDArray[np.generic]
+    point: tuple[float, float] | None = None
+
+
+def ranking(beats: metrics.Predictions, name: str | None = None) -> Ranking:
+    """Return the ranking of one class against the rest; of abnormality unless a name is given."""
+    name = beats.labels[0] if name is None else name
+    index = beats.labels.index(name)
+    positive = metrics.is_positive(beats.y, beats.labels, name)
+    called = metrics.is_positive(beats.predicted, beats.labels, beats.labels[index])
+    point = None
+    if positive.any() and not positive.all():
+        point = float(called[~positive].mean()), float(called[positive].mean())
+    return Ranking(positive, metrics.one_against_rest(beats.scores, beats.labels, name), point)
+
+
+# Training
+
+_PREFIXES = {"train": "training", "validation": "validation", "val": "validation"}
+
+
+def _side(key: str) -> tuple[str, str]:
+    """Split `train_loss` into ("training", "loss"); keys without a side stay whole."""
+    first, _, rest = key.partition("_")
+    return (_PREFIXES[first], rest) if first in _PREFIXES and rest else ("", key)
+
+
+@styled
+def training_curves(
+    history: Sequence[Mapping[str, object]],
+    *,
+    best_epoch: int | None = None,
+    title: str | None = None,
+    note: str | None = None,
+) -> Figure:
+    """Draw what a training log says, one panel a quantity.
+
+    Parameters
+    ----------
+    history : sequence of mapping
+        One mapping an epoch: `epoch` and numbers by name. `train_x` and `validation_x` (or `val_x`)
+        share the panel of x; what is not a number is left out.
+    best_epoch : int, optional
+        Marked in every panel.
+    """
+    epochs = np.array([float(str(row.get("epoch", i))) for i, row in enumerate(history)])
+    panels: dict[str, dict[str, NDArray[np.float64]]] = {}
+    for key in dict.fromkeys(key for row in history for key in row):
+        values = [row.get(key) for row in history]
+        numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+        if key in ("epoch", "time", "seconds", "time_s", "seconds_s") or not numbers:
+            continue
+        side, quantity = _side(key)
+        panels.setdefault(quantity, {})[side] = np.array(
+            [float(v) if isinstance(v, int | float) else np.nan for v in values]
+        )
+    columns = min(3, max(1, len(panels)))
+    rows = max(1, -(-len(panels) // columns))
+    figure, axes = canvas(
+        rows, columns, (3.4 * columns, 2.5 * rows + 0.5), title=title, note=note, sharex=True
+    )
+    looks = {"training": (GREY, "-"), "validation": (BLUE, "-"), "": (BLUE, "-")}
+    for axis, (quantity, sides) in zip(axes, panels.items(), strict=False):
+        for side, curve in sides.items():
+            color, line = looks[side]
+            axis.plot(epochs, curve, line, color=color, label=side or None)
+        if best_epoch is not None:
+            axis.axvline(best_epoch, color=GREEN, linewidth=1, linestyle=":", label="kept")
+        axis.set_title(quantity.replace("_", " "))
+        if quantity in ("lr", "learning_rate") and np.nanmin(next(iter(sides.values()))) > 0:
+            axis.set_yscale("log")
+        if len(sides) > 1 or best_epoch is not None:
+            axis.legend()
+    for axis in axes[max(0, len(panels) - columns) : len(panels)]:
+        axis.set_xlabel("epoch")
+        axis.tick_params(labelbottom=True)
+    unused(axes[len(panels) :])
+    return figure
+
+
+# Curves of scores
+
+
+def _thin(*curves: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Keep at most MAX_CURVE_POINTS points of curves of equal length, both ends included."""
+    keep = np.unique(np.linspace(0, len(curves[0]) - 1, MAX_CURVE_POINTS).astype(int))
+    return [curve[keep] for curve in curves]
+
+
+def _unit_square(axis: Axes, x: str, y: str) -> None:
+    axis.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xlabel=x, ylabel=y)
+    axis.set_box_aspect(1)
+
+
+@styled
+def roc(
+    panels: Mapping[str, Mapping[str, Ranking]],
+    *,
+    title: str | None = None,
+    note: str | None = None,
+) -> Figure:
+    """Draw ROC curves side by side: panel -> model -> scores.
+
+    A model keeps its colour and line in every panel. The dot is where it decides.
+    """
+    order = list(dict.fromkeys(name for models in panels.values() for name in models))
+    columns = max(1, len(panels))
+    figure, axes = canvas(1, columns, (4.1 * columns, 4.8), title=title, note=note)
+    for axis, (panel, models) in zip(axes, panels.items(), strict=False):
+        axis.plot([0, 1], [0, 1], color=LIGHT, linewidth=1)
+        for name, item in models.items():
+            color, line = CYCLE[order.index(name) % 6], LINES[order.index(name) % 6]
+            alarms, hits = _thin(*metrics.roc_curve(item.positive, item.score)[:2])
+            area = metrics.auroc(item.positive, item.score)
+            axis.plot(alarms, hits, linestyle=line, color=color, label=f"{name}  {area:.3f}")
+            if item.point is not None:
+                axis.plot(*item.point, "o", color=color, markersize=5, markeredgecolor="white")
+        _unit_square(axis, "false-positive rate", "sensitivity")
+        axis.set_title(panel)
+        axis.legend(loc="lower right", title="AUROC", alignment="left", title_fontsize=8)
+    return figure
+
+
+@styled
+def precision_recall(
+    panels: Mapping[str, Mapping[str, Ranking]],
+    *,
+    title: str | None = None,
+    note: str | None = None,
+) -> Figure:
+    """Draw +P over Se side by side: panel -> model -> scores. The grey line is chance."""
+    order = list(dict.fromkeys(name for models in panels.values() for name in models))
+    columns = max(1, len(panels))
+    figure, axes = canvas(1, columns, (3.6 * columns, 4.0), title=title, note=note)
+    for axis, (panel, models) in zip(axes, panels.items(), strict=False):
+        for name, item in models.items():
+            color, line = CYCLE[order.index(name) % 6], LINES[order.index(name) % 6]
+            axis.axhline(float(np.mean(item.positive)), color=LIGHT, linewidth=1)
+            precision, recall = _thin(
+                *metrics.precision_recall_curve(item.positive, item.score)[:2]
+            )
+            area = metrics.auprc(item.positive, item.score)
+            axis.step(
+                recall, precision, where="pre", linestyle=line, color=color,
+                label=f"{name}  {area:.3f}",
+            )  # fmt: skip
+        _unit_square(axis, "sensitivity", "positive predictivity")
+        axis.set_title(panel)
+        axis.legend(loc="best", title="AUPRC", alignment="left", title_fontsize=8)
+    return figure
+
+
+@styled
+def reliability(
+    models: Mapping[str, metrics.Predictions], *, title: str | None = None, note: str | None = None
+) -> Figure:
+    """Draw the share that was right over the stated probability of the decided class.
+
+    Above the diagonal a model is better than it says, below worse. The bars count beats.
+    """
+    columns = max(1, len(models))
+    figure, axes = canvas(
+        2, columns, (3.3 * columns, 4.2), title=title, note=note,
+        sharex=True, gridspec_kw={"height_ratios": (3, 1)},
+    )  # fmt: skip
+    for i, (name, beats) in enumerate(models.items()):
+        correct, confidence = metrics.confidence(beats)
+        stated, share, count = metrics.reliability(correct, confidence)
+        upper, lower = axes[i], axes[columns + i]
+        upper.plot([0, 1], [0, 1], color=LIGHT, linewidth=1)
+        seen = count > 0
+        upper.plot(stated[seen], share[seen], "o-", color=CYCLE[i % 6], markersize=4)
+        error = metrics.calibration_error(correct, confidence)
+        upper.set(ylim=(-0.02, 1.02), ylabel="share correct" if i == 0 else None)
+        upper.set_title(f"{name}: ECE {error:.3f}")
+        edges = np.linspace(0, 1, len(count) + 1)
+        lower.bar(edges[:-1], count, width=np.diff(edges), align="edge", color=LIGHT)
+        lower.set_yscale("symlog", linthresh=1)
+        lower.set(xlim=(-0.02, 1.02), xlabel="stated probability", ylim=(0, None))
+        lower.set_ylabel("beats" if i == 0 else "")
+    return figure
+
+
+# Decisions
+
+
+@styled
+def confusion_matrices(
+    models: Mapping[str, tuple[ArrayLike, Sequence[str]]],
+    *,
+    title: str | None = None,
+    note: str | None = None,
+) -> Figure:
+    """Draw confusion matrices side by side: model -> (counts (classes, classes), labels).
+
+    Colour is the share of the reference class, so that rare classes can be read; the cells hold
+    the counts and that share.
+    """
+    columns = max(1, len(models))
+    classes = max((len(labels) for _, labels in models.values()), default=2)
+    cell_inches = 0.75 if classes > 2 else 1.1
+    width = cell_inches * classes + 0.9
+    figure, axes = canvas(1, columns, (width * columns, width + 0.9), title=title, note=note)
+    for axis, (name, (counts, labels)) in zip(axes, models.items(), strict=False):
+        matrix = np.asarray(counts, np.float64)
+        total = matrix.sum(axis=1, keepdims=True)
+        share = np.divide(matrix, total, out=np.zeros_like(matrix), where=total > 0)
+        axis.grid(False)
+        axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
+        for (row, column), count in np.ndenumerate(matrix):
+            color = "white" if share[row, column] > 0.55 else BLACK
+            axis.text(
+                column, row, f"{count:,.0f}\n{share[row, column]:.1%}",
+                ha="center", va="center", fontsize=8, color=color,
+            )  # fmt: skip
+        ticks = range(len(labels))
+        axis.set_xticks(ticks, labels)
+        axis.set_yticks(ticks, labels, rotation=90 if max(map(len, labels)) > 2 else 0, va="center")
+        axis.tick_params(length=0)
+        axis.spines[:].set_visible(False)
+        axis.set(xlabel="model", ylabel="reference")
+        axis.set_title(name)
+    return figure
+
+
+@dataclass(frozen=True)
+class Example:
+    """One beat for the gallery.
+
+    Attributes
+    ----------
+    wave : ndarray, shape (window,)
+        The window, in any unit.
+    reference, decided : str
+        Class names.
+    place : str
+        Where it is, for instance ``"232 12:03.4"``.
+    """
+
+    wave: NDArray[np.generic]
+    reference: str
+    decided: str
+    place: str
+
+
+def pick_examples(
+    beats: metrics.Predictions, each: int, *, seed: int = 0
+) -> list[tuple[list[int], list[int]]]:
+    """Pick beats for the gallery: for each class up to `each` right and `each` wrong ones.
+
+    They are drawn at random, one record after the other as far as possible, so that one long
+    recording does not fill the picture.
+
+    Returns
+    -------
+    list of (right, wrong)
+        Indices of beats, one pair a class that occurs in the reference or not.
+    """
+    random = np.random.default_rng(seed)
+    right = beats.predicted == beats.y
+
+    def draw(mask: NDArray[np.bool_]) -> list[int]:
+        index = random.permutation(np.flatnonzero(mask))
+        turn = np.zeros(len(index), dtype=np.int64)
+        seen: dict[int, int] = {}
+        for position, record in enumerate(beats.record[index]):
+            turn[position] = seen[int(record)] = seen.get(int(record), -1) + 1
+        return [int(i) for i in index[np.argsort(turn, kind="stable")][:each]]
+
+    classes = range(len(beats.labels))
+    return [(draw((beats.y == c) & right), draw((beats.y == c) & ~right)) for c in classes]
+
+
+@styled
+def gallery(
+    rows: Sequence[tuple[str, Sequence[Example], Sequence[Example]]],
+    fs: int,
+    *,
+    title: str | None = None,
+    note: str | None = None,
+) -> Figure:
+    """Draw beats that were labelled right (left, in blue) and wrong (right, in vermilion).
+
+    Parameters
+    ----------
+    rows : sequence of (class name, right, wrong)
+    fs : int
+        Samples per second.
+    """
+    each = max([1, *(len(part) for _, *parts in rows for part in parts)])
+    size = (1.4 * 2 * each + 0.6, 1.35 * max(1, len(rows)) + 0.9)
+    figure = page(size, title=title, note=note)
+    left, right = np.asarray(figure.subfigures(1, 2, wspace=0.04))
+    looks = (("labelled right", BLUE), ("labelled wrong: reference → model", VERMILION))
+    for side, (part, (heading, color)) in enumerate(zip((left, right), looks, strict=True)):
+        part.suptitle(heading, fontsize=9, color=color, x=0.02, ha="left")
+        axes = part.subplots(max(1, len(rows)), each, squeeze=False)
+        for (name, *parts), line in zip(rows, axes, strict=True):
+            for axis in line:
+                _blank(axis)
+            for axis, example in zip(line, parts[side], strict=False):
+                _draw_beat(axis, example, fs, color, wrong=side == 1)
+            if not parts[side]:
+                line[0].text(0.0, 0.5, "none", transform=line[0].transAxes, color=GREY)
+            if side == 0:
+                line[0].set_ylabel(
+                    name, fontsize=10, fontweight="bold", rotation=0, ha="right", va="center"
+                )
+    return figure
+
+
+def _blank(axis: Axes) -> None:
+    axis.grid(False)
+    axis.set_xticks([])
+    axis.set_yticks([])
+    axis.spines[:].set_visible(False)
+
+
+def _draw_beat(axis: Axes, example: Example, fs: int, color: str, *, wrong: bool) -> None:
+    _blank(axis)
+    window = len(example.wave)
+    time_s = (np.arange(window) - window // 2) / fs
+    axis.axvline(0, color=LIGHT, linewidth=0.8)
+    axis.plot(time_s, example.wave, color=color, linewidth=1)
+    heading = f"{example.reference} → {example.decided}  " if wrong else ""
+    axis.set_title(heading + example.place, fontsize=7, fontweight="normal", loc="center", pad=2)
+
+
+# Records
+
+
+@styled
+def record_strips(
+    by_record: Mapping[str, Mapping[str, float]],
+    gross: Mapping[str, float],
+    intervals: Mapping[str, tuple[float, float]] | None = None,
+    *,
+    named: int = 3,
+    title: str | None = None,
+    note: str | None = None,
+) -> Figure:
+    """Draw one dot a record in one row a rate, with the gross value and its interval.
+
+    Parameters
+    ----------
+    by_record : mapping
+        Record name -> rate name -> value; NaN (no such beats in the record) is not drawn.
+    gross : mapping
+        Rate name -> value on all records; gives the rows and their order.
+    intervals : mapping, optional
+        Rate name -> (low, high).
+    named : int
+        How many of the worst records are named in each row. For rates with "miss" or "false" in
+        their name high is bad, otherwise low.
+    """
+    figure, axes = canvas(
+        1, 1, (8.0, 0.48 * len(gross) + 1.4), title=title, note=note
+    )  # fmt: skip
+    axis, random = axes[0], np.random.default_rng(0)
+    for row, (rate, value) in enumerate(gross.items()):
+        values = {name: rates.get(rate, np.nan) for name, rates in by_record.items()}
+        values = {name: x for name, x in values.items() if np.isfinite(x)}
+        heights = row + random.uniform(-0.16, 0.16, len(values))
+        axis.plot(list(values.values()), heights, "o", color=BLUE, alpha=0.45, markersize=4.5,
+                  markeredgewidth=0)  # fmt: skip
+        low, high = (intervals or {}).get(rate, (np.nan, np.nan))
+        axis.plot([low, high], [row, row], color=BLACK, linewidth=2, solid_capstyle="butt")
+        axis.plot([value], [row], "D", color=BLACK, markersize=6, markeredgecolor="white")
+        _name_worst(axis, values, dict(zip(values, heights, strict=True)), rate, named)
+    axis.set_yticks(range(len(gross)), list(gross))
+    axis.set(xlim=(-0.02, 1.02), ylim=(len(gross) - 0.4, -0.6))
+    axis.grid(axis="y", visible=False)
+    axis.set_xlabel("dot: one record; diamond: all beats; bar: 95 % interval over records")
+    return figure
+
+
+def _name_worst(
+    axis: Axes, values: Mapping[str, float], heights: Mapping[str, float], rate: str, count: int
+) -> None:
+    """Name the worst records, those that stand close together in one label."""
+    high_is_bad = any(word in rate for word in ("miss", "false"))
+    worst = sorted(values, key=lambda name: values[name], reverse=high_is_bad)
+    groups: list[list[str]] = []
+    for name in worst:
+        if groups and abs(values[groups[-1][0]] - values[name]) < 0.03:
+            groups[-1].append(name)
+        elif sum(map(len, groups)) < count:
+            groups.append([name])
+        else:
+            break
+    for group in groups[:count]:
+        if 2 * len(group) > len(values):
+            continue
+        text = ", ".join(group) if len(group) <= 2 else f"{len(group)} records"
+        top = min(heights[name] for name in group)
+        axis.annotate(
+            text, (values[group[0]], top), (0, 4), textcoords="offset points",
+            ha="center", fontsize=6.5, color=GREY,
+        )  # fmt: skip
+
+
+def class_color(name: str) -> str:
+    """Return the colour of a class, the same in every picture."""
+    return CLASS_COLORS.get(name, GREY)
