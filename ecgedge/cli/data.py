@@ -1,12 +1,16 @@
 """`ecgedge data`: fetch databases from PhysioNet, and show what is there."""
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ecgedge.data.download import Progress
     from ecgedge.data.info import DatabaseInfo
 
 _DATA_HELP = (
@@ -66,6 +70,81 @@ def info(
     click.echo(json.dumps(shown)) if as_json else _print_databases(found)
 
 
+@data.command()
+@click.argument("name")
+@click.option(
+    "--data",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Folder to put the database's folder into. Default: $ECGEDGE_DATA, then the user's cache.",
+)
+@click.option("--base-url", help="Fetch from this address instead of PhysioNet.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Also the files that ecgedge does not read."
+)
+@click.option(
+    "--jobs", type=click.IntRange(1, 16), default=4, show_default=True, help="Files at a time."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def download(
+    name: str, folder: Path | None, base_url: str | None, everything: bool, jobs: int, as_json: bool
+) -> None:
+    """Fetch a database from PhysioNet and check every file.
+
+    NAME is mitdb (100 MB), nstdb (20 MB), cinc2017 (100 MB) or ptb-xl (2.6 GB). A download that
+    was stopped goes on where it stopped; files that are there and right are kept.
+    """
+    from dataclasses import asdict
+
+    from ecgedge.data.databases import get_database
+    from ecgedge.data.download import download as fetch
+    from ecgedge.data.locate import data_folder
+
+    place = data_folder(folder)
+    target = place if place.name == get_database(name).name else place / name
+    with _progress(name) as on_progress:
+        done = fetch(
+            name,
+            target,
+            base_url=base_url,
+            everything=everything,
+            jobs=jobs,
+            on_progress=on_progress,
+        )
+    if as_json:
+        click.echo(json.dumps(asdict(done)))
+        return
+    click.echo(
+        f"{name}: {done.fetched + done.kept:,} files in {done.path}, every one as published "
+        f"({done.fetched:,} fetched, {done.kept:,} there already)."
+    )
+
+
+@contextmanager
+def _progress(name: str) -> "Iterator[Callable[[Progress], None]]":
+    """Show a progress bar on standard error, when that is a terminal."""
+    from rich import progress
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    bar = progress.Progress(
+        progress.TextColumn(name),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("files, {task.fields[megabytes]:.1f} MB"),
+        progress.TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    with bar:
+        task = bar.add_task(name, total=None, megabytes=0.0)
+
+        def show(now: "Progress") -> None:
+            bar.update(task, completed=now.files, total=now.files_total, megabytes=now.bytes / 1e6)
+
+        yield show
+
+
 def _known(name: str) -> str:
     """Check the name of a database."""
     from ecgedge.data.databases import DATABASES, get_database
@@ -75,13 +154,17 @@ def _known(name: str) -> str:
 
 
 def _print_split(counts: dict[str, Any]) -> None:
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
     console = Console()
     classes = list(counts["train"]["classes"])
     what = "task" if counts["task"] == "symbol-binary" else f"AAMI map {counts['aami_map']}, task"
-    table = Table(title=f"{counts['split']} ({what} {counts['task']}, lead {counts['lead']})")
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        title=f"{counts['split']} ({what} {counts['task']}, lead {counts['lead']})",
+    )
     table.add_column("side")
     for column in ("records", "beats", *classes, "whole windows"):
         table.add_column(column, justify="right")
@@ -99,11 +182,12 @@ def _print_split(counts: dict[str, Any]) -> None:
 
 
 def _print_databases(found: "list[DatabaseInfo]") -> None:
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
     console = Console()
-    table = Table(padding=(0, 0, 0, 1))
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 0, 0, 1))
     table.add_column("database", no_wrap=True)
     table.add_column("state", no_wrap=True)
     for column in ("records", "beats", *"NSVFQ"):
