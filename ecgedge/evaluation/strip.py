@@ -1,19 +1,42 @@
 """A strip of ECG with the label of every beat, the way it is read on paper."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-COLOURS = {"N": "#4d4d4d", "S": "#0072b2", "V": "#d55e00", "F": "#aa4499", "Q": "#999933"}
-OTHER_COLOUR = "#d55e00"
-ROW_S = 10.0
+from ecgedge.evaluation.style import BLACK, CLASS_COLORS, GREY, VERMILION, canvas, styled
+
+ROW_S = 10
 """Seconds in one row."""
+GRID = "#e8b4b4"
 
 
+def _draw_row(
+    axes: Axes,
+    millivolts: NDArray[np.floating],
+    fs: float,
+    start_s: float,
+    limits: tuple[float, float],
+) -> None:
+    """Draw ten seconds of signal over a grid of one second."""
+    low, high = limits
+    span = max(high - low, 0.5)
+    axes.plot(start_s + np.arange(len(millivolts)) / fs, millivolts, color=BLACK, linewidth=0.8)
+    axes.set_xlim(start_s, start_s + ROW_S)
+    axes.set_ylim(low - 0.28 * span, high + 0.32 * span)
+    axes.set_yticks([])
+    axes.set_xticks(start_s + np.arange(ROW_S + 1))
+    axes.grid(axis="x", color=GRID, linewidth=0.6)
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+@styled
 def draw_strip(
-    path: Path,
     millivolts: NDArray[np.floating],
     fs: float,
     beats: Sequence[tuple[int, str]],
@@ -21,13 +44,11 @@ def draw_strip(
     title: str,
     reference: Sequence[tuple[int, str]] = (),
     start_s: float = 0.0,
-) -> None:
+) -> Figure:
     """Draw rows of ten seconds with each beat's label above and the reference below.
 
     Parameters
     ----------
-    path : Path
-        PNG or SVG to write.
     millivolts : (samples,)
         One lead.
     fs : float
@@ -41,44 +62,26 @@ def draw_strip(
     start_s : float
         Time of the first sample, for the axis.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     rows = max(1, round(len(millivolts) / fs / ROW_S))
-    figure = Figure(figsize=(11, 1.9 * rows + 0.8), layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
-    low, high = np.percentile(millivolts, [0.05, 99.95])
-    span = max(high - low, 0.5)
     length = round(ROW_S * fs)
-    for row in range(rows):
-        axes = figure.add_subplot(rows, 1, row + 1)
-        part = millivolts[row * length : (row + 1) * length]
-        time = start_s + (row * length + np.arange(len(part))) / fs
-        axes.plot(time, part, color="#222222", linewidth=0.8)
-        axes.set_xlim(start_s + row * ROW_S, start_s + (row + 1) * ROW_S)
-        axes.set_ylim(low - 0.28 * span, high + 0.32 * span)
-        axes.set_yticks([])
-        axes.grid(axis="x", color="#e8b4b4", linewidth=0.6)
-        axes.set_xticks(np.arange(start_s + row * ROW_S, start_s + (row + 1) * ROW_S + 0.5))
-        axes.tick_params(labelsize=8, length=0)
-        for side in ("top", "right", "left", "bottom"):
-            axes.spines[side].set_visible(False)
-        inside = range(row * length, row * length + len(part))
+    low, high = (float(v) for v in np.percentile(millivolts, [0.05, 99.95]))
+    span = max(high - low, 0.5)
+    note = "Seconds. Above: what the program said. Below: the reference annotation."
+    figure, panels = canvas(rows, 1, (11, 1.9 * rows + 0.8), title=title, note=note)
+    for row, axes in enumerate(panels):
+        first = row * length
+        part = millivolts[first : first + length]
+        _draw_row(axes, part, fs, start_s + row * ROW_S, (low, high))
         for sample, label in beats:
-            if sample in inside:
-                colour = COLOURS.get(label, OTHER_COLOUR)
-                x = start_s + sample / fs
+            if first <= sample < first + len(part):
+                x, colour = start_s + sample / fs, CLASS_COLORS.get(label, VERMILION)
+                weight = "normal" if label == "N" else "bold"
                 axes.plot(x, millivolts[sample], "o", color=colour, markersize=4, zorder=3)
                 axes.text(
-                    x, high + 0.16 * span, label, color=colour, ha="center", fontsize=11,
-                    fontweight="normal" if label == "N" else "bold",
-                )  # fmt: skip
+                    x, high + 0.16 * span, label, color=colour, ha="center", weight=weight, size=11
+                )
         for sample, symbol in reference:
-            if sample in inside:
+            if first <= sample < first + len(part):
                 x = start_s + sample / fs
-                axes.text(x, low - 0.22 * span, symbol, color="#888888", ha="center", fontsize=8)
-    figure.supxlabel(
-        "seconds; above: the program's label, below: the reference annotation", fontsize=9
-    )
-    figure.savefig(path, dpi=110)
+                axes.text(x, low - 0.22 * span, symbol, color=GREY, ha="center", size=8)
+    return figure
