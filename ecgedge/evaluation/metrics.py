@@ -373,31 +373,35 @@ def calibration_error(correct: ArrayLike, confidence: ArrayLike, bins: int = 15)
     return float(np.nansum(np.abs(stated - share) * count) / count.sum())
 
 
-# Tables of numbers
+# Tables of numbers, by flat name: `f1.V` is F1 of class V
 
 
-def count_metrics(matrix: NDArray[np.generic], labels: tuple[str, ...]) -> dict[str, object]:
-    """Return everything that follows from one confusion matrix (classes, classes), by name."""
+def rates(matrix: NDArray[np.generic], labels: tuple[str, ...]) -> dict[str, Floats]:
+    """Return every rate that follows from counts.
 
-    def by_class(values: Floats) -> dict[str, float]:
-        return {name: float(value) for name, value in zip(labels, values, strict=True)}
+    Parameters
+    ----------
+    matrix : ndarray, shape (..., classes, classes)
 
-    numbers: dict[str, object] = {
-        "beats": int(np.asarray(matrix, np.int64).sum()),
-        "se": by_class(sensitivity(matrix)),
-        "ppv": by_class(positive_predictivity(matrix)),
-        "f1": by_class(f1(matrix)),
-        "macro_f1": float(macro_f1(matrix, labels)),
-        "macro_f1_nsv": float(macro_f1(matrix, labels, NSV)),
-        "macro_f1_nsvf": float(macro_f1(matrix, labels, NSVF)),
-        "accuracy": float(accuracy(matrix)),
-        "miss_rate": float(miss_rate(matrix)),
-        "false_positive_rate": float(false_positive_rate(matrix)),
-        "confusion": np.asarray(matrix, np.int64).tolist(),
-    }
+    Returns
+    -------
+    dict of str to ndarray, shape (...)
+        `se.X`, `ppv.X` and `f1.X` for each class X, the averages, `miss_rate` and
+        `false_positive_rate` (N against the rest), and `f1_abnormal` for two classes.
+    """
+    found: dict[str, Floats] = {}
+    for name, rate in (("se", sensitivity), ("ppv", positive_predictivity), ("f1", f1)):
+        values = rate(matrix)
+        found |= {f"{name}.{label}": values[..., i] for i, label in enumerate(labels)}
+    found["macro_f1"] = macro_f1(matrix, labels)
+    found["macro_f1_nsv"] = macro_f1(matrix, labels, NSV)
+    found["macro_f1_nsvf"] = macro_f1(matrix, labels, NSVF)
+    found["accuracy"] = accuracy(matrix)
+    found["miss_rate"] = miss_rate(matrix)
+    found["false_positive_rate"] = false_positive_rate(matrix)
     if len(labels) == 2:
-        numbers["f1_abnormal"] = float(f1(matrix)[1])
-    return numbers
+        found["f1_abnormal"] = f1(matrix)[..., 1]
+    return found
 
 
 def score_classes(labels: tuple[str, ...]) -> dict[str, str]:
@@ -418,7 +422,10 @@ def score_metrics(beats: Predictions) -> dict[str, float]:
     return numbers
 
 
-def gross(beats: Predictions) -> dict[str, object]:
-    """Return all numbers of a list of beats taken as one."""
+def gross(beats: Predictions) -> dict[str, float]:
+    """Return all rates, areas and the calibration error of a list of beats taken as one."""
     matrix = confusion(beats.y, beats.predicted, len(beats.labels))
-    return {**count_metrics(matrix, beats.labels), **score_metrics(beats)}
+    numbers = {name: float(value) for name, value in rates(matrix, beats.labels).items()}
+    numbers |= score_metrics(beats)
+    numbers["calibration_error"] = calibration_error(*confidence(beats))
+    return numbers
