@@ -1,0 +1,115 @@
+"""The network as plain 64-bit integer sums, written from the definition and sharing no shortcut.
+
+`firmware_sim.network` is fast because it computes integers as float matrix products. This is the
+same network without any of that: one tap after the other, in int64. It also knows the values
+before each clip, so it measures how often clipping happens.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.bundle import Bundle
+from firmware_sim.formats import FRACTION_BITS, Q7_MAX, relu, rshift
+from firmware_sim.network import decide
+from firmware_sim.program import BRANCHES, TAPS, Branch, Program, Segment
+
+Int8 = NDArray[np.int8]
+Int64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Plain:
+    """What plain integers say of n beats.
+
+    Attributes
+    ----------
+    layers : dict of str to int64 arrays
+        As `firmware_sim.network.Output.layers`.
+    clipped : dict of str to (int, int)
+        For each place that clips from above: how many values were greater than 127, of how many.
+    """
+
+    layers: dict[str, Int64]
+    clipped: dict[str, tuple[int, int]]
+
+
+def _convolution(q: Int64, branch: Branch, segment: Segment) -> Int64:
+    """a[i] = sum over k of w[k] q[i + k], plus the bias: (n, 4, positions)."""
+    rows = []
+    for weights, bias in zip(branch.weight.tolist(), branch.bias.tolist(), strict=True):
+        total = np.full((len(q), segment.length), bias << FRACTION_BITS, dtype=np.int64)
+        for k in range(TAPS):
+            first = segment.start + k
+            total += weights[k] * q[:, first : first + segment.length]
+        rows.append(total)
+    return np.stack(rows, axis=1)
+
+
+def _pool_sums(accumulators: Int64, segment: Segment) -> Int64:
+    """Rectify and add up each pool: (n, 4, tokens)."""
+    sums = []
+    for token in range(segment.tokens):
+        part = accumulators[:, :, token * segment.pool : (token + 1) * segment.pool]
+        sums.append(np.maximum(part, 0).sum(axis=2))
+    return np.stack(sums, axis=2)
+
+
+def plain(program: Program, q: Int8, context: Int8 | None) -> Plain:
+    """Run a program on beats, layer after layer, in int64.
+
+    Parameters
+    ----------
+    program : Program
+    q : (n, window) int8
+    context : (n, 5) int8 or None
+    """
+    beats = q.astype(np.int64)
+    layers: dict[str, Int64] = {"beat": beats}
+    clipped: dict[str, tuple[int, int]] = {}
+
+    def shift_and_clip(name: str, sums: Int64, shift: int) -> Int64:
+        rounded = rshift(sums, shift)
+        clipped[name] = (int((rounded > Q7_MAX).sum()), rounded.size)
+        return np.asarray(relu(rounded), dtype=np.int64)
+
+    parts = list(zip(BRANCHES, program.branches, program.segments, strict=True))
+    for name, branch, segment in parts:
+        layers[f"{name}.conv"] = _convolution(beats, branch, segment)
+    for name, branch, segment in parts:
+        sums = _pool_sums(layers[f"{name}.conv"], segment)
+        layers[f"{name}.pool"] = shift_and_clip(f"{name}.pool", sums, branch.shift)
+    tokens = np.concatenate([layers[f"{name}.pool"] for name in BRANCHES], axis=2)
+    layers["tokens.0"] = tokens
+    for i, layer in enumerate(program.layers, start=1):
+        weight, bias = layer.weight.astype(np.int64), layer.bias.astype(np.int64)
+        sums = weight @ tokens + (bias << FRACTION_BITS)[:, None]
+        tokens = layers[f"tokens.{i}"] = shift_and_clip(f"tokens.{i}", sums, layer.shift)
+    features = layers["mean"] = shift_and_clip("mean", tokens.sum(axis=2), program.mean_shift)
+    if program.context and context is not None:
+        layers["context"] = context.astype(np.int64)
+        features = np.concatenate([features, layers["context"]], axis=1)
+    head = program.head
+    bias = head.bias.astype(np.int64) << FRACTION_BITS
+    layers["scores"] = features @ head.weight.astype(np.int64).T + bias
+    return Plain(layers, clipped)
+
+
+class NumpyEngine:
+    """Plain integers as an engine."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+
+    def __call__(self, q: Int8, context: Int8 | None) -> Mapping[str, Int64]:
+        """Return every layer, and the label by the plain scores."""
+        layers = plain(self.program, q, context).layers
+        label = decide(self.program, layers["scores"])
+        return layers | {"label": label[:, None]}
+
+
+def numpy_engine(bundle: Bundle) -> NumpyEngine:
+    """Make the engine of a bundle's program."""
+    return NumpyEngine(bundle.program)
