@@ -177,7 +177,8 @@ def _print_split(counts: dict[str, Any]) -> None:
     if counts["missing"]:
         console.print(
             f"{len(counts['missing'])} records of the protocol are not here: "
-            "figures on this folder are not figures of the protocol."
+            "figures on this folder are not figures of the protocol.",
+            soft_wrap=True,
         )
 
 
@@ -203,6 +204,9 @@ def _print_databases(found: "list[DatabaseInfo]") -> None:
         console.print(f"{entry.name}: {entry.path}", soft_wrap=True, highlight=False)
         _print_list(console, "missing", entry.missing)
         _print_list(console, "damaged", entry.damaged)
+        if entry.fallback_leads:
+            pairs = ", ".join(f"{name} ({lead})" for name, lead in entry.fallback_leads.items())
+            console.print(f"  no lead MLII, first channel used: {pairs}", highlight=False)
         if entry.checked:
             console.print(f"  {entry.checked:,} files compared with their checksums")
 

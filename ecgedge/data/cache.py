@@ -65,13 +65,25 @@ def record_key(folder: Path, name: str, fs: int, window: int, margin: int, lead:
     """
     parameters = json.dumps([name, int(fs), window, margin, lead])
     digest = hashlib.sha256(f"{_code_digest()}{parameters}".encode())
-    base = Path(folder) / name
-    for path in sorted(base.parent.glob(f"{base.name}.*")):
-        if path.suffix in (".hea", ".dat", ".mat", ".atr"):
+    for path in _files_of(Path(folder) / name):
+        if path.is_file():
             with path.open("rb") as file:
                 content = hashlib.file_digest(file, "sha256").hexdigest()
             digest.update(f"{path.name}{content}".encode())
     return digest.hexdigest()
+
+
+def _files_of(base: Path) -> list[Path]:
+    """Header, annotations, and the signal files that the header names."""
+    header = base.with_name(f"{base.name}.hea")
+    text = header.read_text(errors="replace") if header.is_file() else ""
+    lines = [line.split() for line in text.splitlines() if not line.startswith("#")]
+    signals = {line[0] for line in lines[1:] if line}
+    return [
+        header,
+        base.with_name(f"{base.name}.atr"),
+        *(base.parent / signal for signal in sorted(signals)),
+    ]
 
 
 def beat_path(key: str) -> Path:
@@ -82,7 +94,8 @@ def beat_path(key: str) -> Path:
 def load(path: Path, window: int, margin: int) -> RecordBeats | None:
     """Read a cache file; None when there is none or it is damaged."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # numpy leaves the file open when it is no archive, so it is opened here.
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             beats = RecordBeats(
                 counts=file["counts"],
                 q=file["q"],

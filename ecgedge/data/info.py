@@ -12,7 +12,7 @@ from ecgedge.data.checksums import read_sums, sha256
 from ecgedge.data.databases import DATABASES
 from ecgedge.data.labels import AAMI_CLASSES, count_classes, label_map
 from ecgedge.data.locate import EXCERPT, find_database, listed_records
-from ecgedge.data.record import check_signal_size, read_beats, read_header
+from ecgedge.data.record import PREFERRED_LEAD, check_signal_size, read_beats, read_header
 from ecgedge.data.splits import Split, split_records
 from firmware_sim.beat import window_is_inside
 from firmware_sim.errors import EcgedgeError
@@ -46,6 +46,8 @@ class DatabaseInfo:
         Beats of each AAMI class; empty for databases without beat annotations.
     aami_map : str
         Map that the classes were made with.
+    fallback_leads : dict of str to str
+        Annotated records without lead MLII, and the first channel that stands in for it.
     """
 
     name: str
@@ -59,6 +61,7 @@ class DatabaseInfo:
     beats: int
     classes: dict[str, int]
     aami_map: str
+    fallback_leads: dict[str, str]
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields as what `json.dumps` takes."""
@@ -100,7 +103,7 @@ def database_info(
     absent = set(missing)
     whole = [r for r in records if not any(f"{r}{suffix}" in absent for suffix in suffixes)]
     damaged = _wrong_sums(folder, sums, absent) if check else []
-    symbols, unreadable = _all_symbols(folder, whole)
+    symbols, fallback_leads, unreadable = _look_at_beats(folder, whole)
     damaged += unreadable
     published = DATABASES[name].records if name in DATABASES else len(records)
     return DatabaseInfo(
@@ -115,6 +118,7 @@ def database_info(
         beats=len(symbols),
         classes=count_classes(symbols, aami_map) if len(symbols) else {},
         aami_map=aami_map,
+        fallback_leads=fallback_leads,
     )
 
 
@@ -144,9 +148,12 @@ def _wrong_sums(folder: Path, sums: dict[str, str], absent: set[str]) -> list[st
     ]
 
 
-def _all_symbols(folder: Path, records: Sequence[str]) -> tuple[NDArray[np.str_], list[str]]:
-    """Symbols of all reference beats, and what is wrong with records that cannot be read."""
+def _look_at_beats(
+    folder: Path, records: Sequence[str]
+) -> tuple[NDArray[np.str_], dict[str, str], list[str]]:
+    """Symbols of all reference beats, leads that stand in for MLII, and what cannot be read."""
     symbols = [np.empty(0, "<U1")]
+    fallback_leads = {}
     wrong = []
     for record in records:
         if not (folder / f"{record}.atr").is_file():
@@ -157,7 +164,10 @@ def _all_symbols(folder: Path, records: Sequence[str]) -> tuple[NDArray[np.str_]
             symbols.append(read_beats(folder, record, header.sig_len)[1])
         except EcgedgeError as error:
             wrong.append(str(error))
-    return np.concatenate(symbols), wrong
+            continue
+        if PREFERRED_LEAD not in header.sig_name:
+            fallback_leads[record] = str(header.sig_name[0])
+    return np.concatenate(symbols), fallback_leads, wrong
 
 
 def split_info(split: Split | str, folder: Path, *, aami_map: str = "aami") -> dict[str, Any]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgedge.data.checksums import sha256
-from ecgedge.data.record import PREFERRED_LEAD, read_header, read_record
+from ecgedge.data.record import PREFERRED_LEAD, quiet_wfdb, read_header, read_record
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.files import new_folder, write_atomic
 
@@ -119,8 +119,6 @@ def cut_excerpt(database: Path, name: str, start_s: int, folder: Path) -> None:
     folder : Path
         Where the files go.
     """
-    import wfdb
-
     record = read_record(database, name)
     if record.lead_is_fallback:
         raise EcgedgeError(f"record {name} has no lead {PREFERRED_LEAD}; choose another record.")
@@ -131,26 +129,28 @@ def cut_excerpt(database: Path, name: str, start_s: int, folder: Path) -> None:
         f"Excerpt of record {name} of the MIT-BIH Arrhythmia Database 1.0.0 (ODC-By 1.0):",
         f"lead {record.lead}, {LENGTH_S} s from {start_s} s (sample {start}).",
     ]
-    wfdb.Record(
-        record_name=name,
-        n_sig=1,
-        fs=round(record.fs),
-        sig_len=length,
-        file_name=[f"{name}.dat"],
-        fmt=["212"],
-        adc_gain=[record.gain],
-        baseline=[record.baseline],
-        units=["mV"],
-        adc_res=[11],
-        adc_zero=[record.baseline],
-        init_value=[int(counts[0])],
-        checksum=[_checksum(counts)],
-        block_size=[0],
-        sig_name=[record.lead],
-        d_signal=counts[:, np.newaxis].astype(np.int64),
-        comments=comments,
-    ).wrsamp(write_dir=str(folder))
-    _write_annotations(wfdb.rdann(str(database / name), "atr"), name, start, length, folder)
+    with quiet_wfdb() as wfdb:
+        wfdb.Record(
+            record_name=name,
+            n_sig=1,
+            fs=round(record.fs),
+            sig_len=length,
+            file_name=[f"{name}.dat"],
+            fmt=["212"],
+            adc_gain=[record.gain],
+            baseline=[record.baseline],
+            units=["mV"],
+            adc_res=[11],
+            adc_zero=[record.baseline],
+            init_value=[int(counts[0])],
+            checksum=[_checksum(counts)],
+            block_size=[0],
+            sig_name=[record.lead],
+            d_signal=counts[:, np.newaxis].astype(np.int64),
+            comments=comments,
+        ).wrsamp(write_dir=str(folder))
+        annotation = wfdb.rdann(str(database / name), "atr")
+    _write_annotations(annotation, name, start, length, folder)
 
 
 def _checksum(counts: NDArray[np.int32]) -> int:
@@ -160,23 +160,22 @@ def _checksum(counts: NDArray[np.int32]) -> int:
 
 def _write_annotations(annotation: Any, name: str, start: int, length: int, folder: Path) -> None:
     """Write the annotations of `length` samples from `start`, and the rhythm in force before."""
-    import wfdb
-
     sample = np.asarray(annotation.sample)
     keep = np.flatnonzero((sample >= start) & (sample < start + length))
     rhythms = [i for i in range(keep[0]) if annotation.symbol[i] == "+"]
     rows = np.array([*rhythms[-1:], *keep])
-    wfdb.wrann(
-        name,
-        "atr",
-        np.maximum(sample[rows] - start, 0),
-        symbol=[annotation.symbol[i] for i in rows],
-        subtype=np.asarray(annotation.subtype)[rows],
-        chan=np.asarray(annotation.chan)[rows],
-        num=np.asarray(annotation.num)[rows],
-        aux_note=[annotation.aux_note[i] for i in rows],
-        write_dir=str(folder),
-    )
+    with quiet_wfdb() as wfdb:
+        wfdb.wrann(
+            name,
+            "atr",
+            np.maximum(sample[rows] - start, 0),
+            symbol=[annotation.symbol[i] for i in rows],
+            subtype=np.asarray(annotation.subtype)[rows],
+            chan=np.asarray(annotation.chan)[rows],
+            num=np.asarray(annotation.num)[rows],
+            aux_note=[annotation.aux_note[i] for i in rows],
+            write_dir=str(folder),
+        )
 
 
 def main(arguments: list[str]) -> int:

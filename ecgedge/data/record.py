@@ -5,6 +5,9 @@ the size of the signal file is held against the header before it is read, and wh
 with a file becomes one sentence.
 """
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -134,6 +137,20 @@ def read_record(folder: Path, name: str, lead: str = PREFERRED_LEAD) -> Record:
     )
 
 
+@contextmanager
+def quiet_wfdb() -> Iterator[Any]:
+    """Yield the module wfdb, imported when it is needed, since that takes a second.
+
+    Deprecation warnings are kept down inside: wfdb uses what pandas is giving up, and it would
+    look as if the files were at fault where warnings are errors.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import wfdb
+
+        yield wfdb
+
+
 def read_header(folder: Path, name: str) -> Any:
     """Read and check the header of a record.
 
@@ -154,8 +171,6 @@ def read_header(folder: Path, name: str) -> Any:
     EcgedgeError
         When the folder or the header does not exist, or the header does not describe a signal.
     """
-    import wfdb
-
     folder = Path(folder)
     if not folder.is_dir():
         raise EcgedgeError(
@@ -169,7 +184,8 @@ def read_header(folder: Path, name: str) -> Any:
             "`ecgedge data info` shows what is there."
         )
     try:
-        header = wfdb.rdheader(str(folder / name))
+        with quiet_wfdb() as wfdb:
+            header = wfdb.rdheader(str(folder / name))
         _check_header(header)
     except Exception as error:  # wfdb raises whatever the damaged text leads to
         raise EcgedgeError(
@@ -251,12 +267,11 @@ def check_signal_size(folder: Path, name: str, header: Any) -> None:
 
 
 def _read_channel(folder: Path, name: str, channel: int) -> NDArray[np.int32]:
-    import wfdb
-
     try:
-        record = wfdb.rdrecord(
-            str(folder / name), channels=[channel], physical=False, return_res=32
-        )
+        with quiet_wfdb() as wfdb:
+            record = wfdb.rdrecord(
+                str(folder / name), channels=[channel], physical=False, return_res=32
+            )
     except Exception as error:
         raise EcgedgeError(
             f"the signal of record {name} in {folder} cannot be read ({_one_line(error)}); "
@@ -288,15 +303,14 @@ def read_beats(folder: Path, name: str, length: int) -> tuple[NDArray[np.int64],
     EcgedgeError
         When the annotations are damaged or cut short.
     """
-    import wfdb
-
     path = folder / f"{name}.atr"
     if not path.is_file():
         return np.empty(0, np.int64), np.empty(0, "<U1")
     try:
         if not path.read_bytes().endswith(b"\0\0"):
             raise ValueError("the end mark is missing")
-        annotation = wfdb.rdann(str(folder / name), "atr")
+        with quiet_wfdb() as wfdb:
+            annotation = wfdb.rdann(str(folder / name), "atr")
         samples = np.asarray(annotation.sample, dtype=np.int64)
         symbols = np.asarray(annotation.symbol, dtype="<U1")
         keep = is_beat(symbols)
