@@ -436,9 +436,9 @@ def _name_worst(
         else:
             break
     for group in groups[:count]:
-        if 2 * len(group) > len(values):
+        if len(group) > 2:  # a crowd is no outlier
             continue
-        text = ", ".join(group) if len(group) <= 2 else f"{len(group)} records"
+        text = ", ".join(group)
         top = min(heights[name] for name in group)
         axis.annotate(
             text, (values[group[0]], top), (0, 4), textcoords="offset points",

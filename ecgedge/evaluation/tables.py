@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 MISSING = "–"
+WIDE = 140
+"""Characters that a terminal needs for the spread over seeds in the first table."""
+MAX_DIGESTS = 2
 PERCENT = ("miss_rate", "false_positive_rate")
 TITLES = {
     "macro_f1": "macro-F1",
@@ -99,18 +102,19 @@ def main_names(labels: Sequence[str]) -> tuple[str, ...]:
     """Return the numbers of the first table."""
     if len(labels) == 2:
         return ("f1_abnormal", "miss_rate", "false_positive_rate", "auroc_n_rest", "auprc_n_rest")
-    each = tuple(f"f1.{label}" for label in ("S", "V", "F") if label in labels)
+    each = tuple(f"f1.{label}" for label in ("S", "V") if label in labels)
     whole = ("macro_f1_nsv",) if {"N", "S", "V"} <= set(labels) else ("macro_f1",)
     return (*whole, *each, "accuracy", "auroc_n_rest", "miss_rate", "false_positive_rate")
 
 
-def main_table(report: Mapping[str, Any]) -> Table:
-    """Every model and the published figures side by side."""
+def main_table(report: Mapping[str, Any], *, spread: bool = True) -> Table:
+    """Every model and the published figures side by side, with the spread over seeds."""
     names = main_names(report["classes"])
     rows = []
     for key, numbers in models(report).items():
         size = numbers.get("parameters")
-        cells = [_with_spread(numbers, name) for name in names]
+        write = _with_spread if spread else lambda n, name: show(value_of(n, name), name)
+        cells = [write(numbers, name) for name in names]
         rows.append((ROW_TITLES.get(key, key), f"{size:,}" if size else MISSING, *cells))
     notes = []
     for row in published(report["protocol"]):
@@ -122,14 +126,15 @@ def main_table(report: Mapping[str, Any]) -> Table:
         if row.note:
             notes.append(f"{row.name}: {row.note}")
     seeds = report["n_seeds"]
-    spread = f"Mean ± standard deviation over {seeds} seeds. " if seeds > 1 else ""
+    what = "Mean ± standard deviation" if spread else "Mean"
+    over = f"{what} over {seeds} seeds. " if seeds > 1 else ""
     stars = "* others' figures"
     return Table(
         f"{report['protocol']}: {report['test']['records']} test records, "
         f"{report['test']['beats']:,} beats",
         ("model", "parameters", *map(title_of, names)),
         tuple(rows),
-        f"{spread}{stars}{' (' + '; '.join(notes) + ')' if notes else ''}.",
+        f"{over}{stars}{' (' + '; '.join(notes) + ')' if notes else ''}.",
     )
 
 
@@ -139,6 +144,8 @@ def detail_table(report: Mapping[str, Any], key: str) -> Table:
     labels = report["classes"]
     names = [f"{rate}.{label}" for label in labels for rate in ("se", "ppv", "f1")]
     names += [name for name in TITLES if value_of(numbers, name) is not None]
+    if value_of(numbers, "macro_f1") == value_of(numbers, "macro_f1_nsvf"):
+        names = [name for name in names if name != "macro_f1"]
     rows = [(title_of(name), _with_spread(numbers, name), _limits(numbers, name)) for name in names]
     return Table(
         f"{ROW_TITLES.get(key, key)} in full",
@@ -221,11 +228,11 @@ def _difference(value: float | None, name: str) -> str:
     return f"{100 * value:+.2f} %" if name in PERCENT else f"{value:+.3f}"
 
 
-def tables(report: Mapping[str, Any], *, records: bool = True) -> list[Table]:
+def tables(report: Mapping[str, Any], *, records: bool = True, spread: bool = True) -> list[Table]:
     """Return every table of a report, the most important first."""
     key = next(iter(models(report)))
     found: list[Table | None] = [
-        main_table(report),
+        main_table(report, spread=spread),
         *comparison_tables(report),
         detail_table(report, key),
         sensitivity_table(report, key),
@@ -277,6 +284,9 @@ def facts(report: Mapping[str, Any]) -> list[str]:
     test, bootstrap = report["test"], report["bootstrap"]
     digests = report.get("program_sha256")
     digests = [digests] if isinstance(digests, str) else digests or []
+    programs = [f"Program {digest}." for digest in digests]
+    if len(digests) > MAX_DIGESTS:
+        programs = [f"{len(digests)} programs; their SHA-256 are in report.json."]
     lines = [
         f"Data: {test['database']}, lead {test['lead']}, {test['fs']} Hz, windows of "
         f"{test['window']} samples, task {test['task']}, AAMI map {test['aami_map']}; "
@@ -284,7 +294,7 @@ def facts(report: Mapping[str, Any]) -> list[str]:
         f"Intervals: {bootstrap['level']:.0%} percentile bootstrap over records, "
         f"{bootstrap['resamples']:,} resamples; AUROC exactly, AUPRC on "
         f"{bootstrap['auprc_bins']:,} score bins.",
-        *(f"Program {digest}" for digest in digests),
+        *programs,
         *report["traps"],
         f"Made by {report['made_by']}.",
     ]
@@ -304,7 +314,7 @@ def print_report(report: Mapping[str, Any], console: "Console", *, records: bool
 
     if report["note"]:
         console.print(report["note"], style="bold yellow")
-    for table in tables(report, records=records):
+    for table in tables(report, records=records, spread=console.width >= WIDE):
         shown = RichTable(
             title=table.title, title_justify="left", title_style="bold", caption=table.note or None,
             caption_justify="left", box=box.SIMPLE_HEAD, show_edge=False,

@@ -1,0 +1,98 @@
+import json
+
+import numpy as np
+import pytest
+
+from ecgedge.evaluation import bootstrap, metrics, numbers
+
+LABELS = ("N", "S", "V", "F")
+RECORDS = ("202", "213", "232", "233", "234")
+
+
+def some_beats(seed: int, skill: float = 1.5, n: int = 800) -> metrics.Predictions:
+    truth, noise = np.random.default_rng(7), np.random.default_rng(seed)
+    y = truth.choice(4, size=n, p=[0.6, 0.15, 0.15, 0.1])
+    record = truth.integers(0, 4, n)
+    scores = noise.normal(size=(n, 4))
+    scores[np.arange(n), y] += skill
+    return metrics.predictions(LABELS, y, scores, record, RECORDS)
+
+
+@pytest.fixture(scope="module")
+def weights() -> metrics.Ints:
+    return bootstrap.record_weights(5, 300)
+
+
+def test_one_seed_has_its_own_values_and_no_spread(weights: metrics.Ints) -> None:
+    beats = some_beats(0)
+    found = numbers.measure([beats], weights)
+    assert found.values == pytest.approx(metrics.gross(beats))
+    assert found.sd == {}
+
+
+def test_several_seeds_have_the_mean_and_the_standard_deviation(weights: metrics.Ints) -> None:
+    seeds = [some_beats(seed) for seed in range(4)]
+    found = numbers.measure(seeds, weights)
+    each = [metrics.gross(beats)["f1.V"] for beats in seeds]
+    assert found.values["f1.V"] == pytest.approx(np.mean(each))
+    assert found.sd["f1.V"] == pytest.approx(np.std(each, ddof=1))
+    assert found.counts.sum() == 4 * 800
+
+
+def test_every_rate_and_area_has_an_interval_around_it(weights: metrics.Ints) -> None:
+    found = numbers.measure([some_beats(0)], weights)
+    for name in ("se.S", "ppv.V", "macro_f1_nsv", "auroc_v", "auprc_s", "miss_rate"):
+        limits = found.interval(name)
+        assert limits.low <= found.values[name] <= limits.high, name
+    assert np.isnan(found.interval("calibration_error").low)
+
+
+def test_a_record_without_beats_of_the_task_is_left_out(weights: metrics.Ints) -> None:
+    found = numbers.measure([some_beats(0)], weights)
+    assert set(found.per_record) == set(RECORDS) - {"234"}
+    assert sum(row["beats"] for row in found.per_record.values()) == 800
+
+
+def test_the_better_model_is_told_apart_and_equal_ones_are_not(weights: metrics.Ints) -> None:
+    weak, strong = numbers.measure([some_beats(0)], weights), some_beats(1, skill=4)
+    better = numbers.compare(weak, numbers.measure([strong], weights))
+    assert better["macro_f1_nsv"].verdict == "higher"
+    assert better["miss_rate"].verdict == "lower"
+    same = numbers.compare(weak, weak)
+    assert {item.verdict for item in same.values()} == {"no difference seen"}
+
+
+def test_sensitivity_rows_leave_out_the_records_that_decide() -> None:
+    beats = some_beats(0)
+    rows = numbers.sensitivity([beats])
+    assert set(rows) == {"without_202", "S_without_232", "F_without_213"}
+    assert rows["without_202"] == pytest.approx(metrics.gross(beats.without("202")))
+    without = metrics.gross(beats.without("232"))
+    assert rows["S_without_232"]["f1.S"] == without["f1.S"]
+    assert "f1.V" not in rows["S_without_232"]
+
+
+def test_sensitivity_rows_exist_only_where_the_records_and_classes_do() -> None:
+    beats = metrics.predictions(("N", "V"), [0, 1], [[1, 0], [0, 1]], [0, 0], ("100",))
+    assert numbers.sensitivity([beats]) == {}
+
+
+def test_json_has_one_key_a_number_and_null_for_what_does_not_exist(weights: metrics.Ints) -> None:
+    only_normal = some_beats(0).where(some_beats(0).y == 0)
+    content = numbers.as_json(numbers.measure([only_normal], weights))
+    text = json.loads(json.dumps(content, allow_nan=False))
+    assert text["se"]["V"] is None
+    assert text["auroc_v"] is None
+    assert text["miss_rate"] is None
+    assert text["intervals"]["se"]["V"] == [None, None]
+    assert len(text["intervals"]["se"]["N"]) == 2
+    assert (
+        np.sum(text["confusion"])
+        == text["beats"]
+        == sum(record["beats"] for record in text["per_record"].values())
+    )
+
+
+def test_nesting_follows_the_dot() -> None:
+    flat = {"f1.N": 0.5, "f1.V": float("nan"), "accuracy": 1.0}
+    assert numbers.nest(flat) == {"f1": {"N": 0.5, "V": None}, "accuracy": 1.0}

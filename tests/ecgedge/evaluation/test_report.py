@@ -1,0 +1,197 @@
+"""Reports on the bundled excerpt, with random programs: what is in them, not how good they are."""
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from ecgedge.evaluation import heldout, pictures, report, tables
+from ecgedge.evaluation.published import PUBLISHED, published
+from firmware_sim.errors import EcgedgeError
+from tests.programs import random_program
+
+RESAMPLES = 50
+
+
+@pytest.fixture(scope="module")
+def held(excerpt: Path) -> heldout.HeldOut:
+    return heldout.held_out("ds1-ds2", excerpt, task="nsvf")
+
+
+@pytest.fixture(scope="module")
+def rows(held: heldout.HeldOut) -> list[report.Row]:
+    programs = [random_program(seed) for seed in range(3)]
+    said = tuple(heldout.program_predictions(held, program) for program in programs)
+    digests = tuple(program.digest for program in programs)
+    return [
+        report.Row("program", "integer program", said, 140, (), digests),
+        report.Row("float", "float student", (said[0], said[1], said[0]), 140),
+        report.Row("baseline", "plain student", said[::-1], 140),
+        report.Row("teacher", "teacher", said[:1], 964_002),
+    ]
+
+
+@pytest.fixture(scope="module")
+def content(held: heldout.HeldOut, rows: list[report.Row]) -> dict[str, Any]:
+    return report.build(
+        held,
+        rows,
+        subject={"name": "a run", "kind": "runs"},
+        pairs=[("baseline", "program"), ("teacher", "nobody")],
+        resamples=RESAMPLES,
+    )
+
+
+def test_only_test_records_of_the_protocol_are_read(held: heldout.HeldOut) -> None:
+    split = held.split
+    assert set(held.beats.records) == set(split.test)
+    assert not set(held.beats.records) & set(split.train)
+    assert len(held.y) == len(held.beats)
+
+
+def test_the_program_itself_decides(held: heldout.HeldOut) -> None:
+    program = random_program(4)
+    said = heldout.program_predictions(held, program)
+    assert np.array_equal(said.predicted, said.scores.argmax(axis=1))
+    assert said.scale == program.logit_scale / 2**14
+
+
+def test_a_program_of_other_classes_is_refused_with_the_reason(
+    held: heldout.HeldOut,
+) -> None:
+    with pytest.raises(EcgedgeError, match="evaluate it on its own task"):
+        heldout.program_predictions(held, random_program(0, classes=2))
+
+
+def test_a_threshold_decides_between_two_classes(excerpt: Path) -> None:
+    test = heldout.held_out("replica", excerpt, task="symbol-binary")
+    program = replace(random_program(0, classes=2, context=0), labels=("N", "abnormal"))
+    said = heldout.program_predictions(test, program)
+    difference = said.scores[:, 1] - said.scores[:, 0]
+    assert program.threshold is not None
+    assert np.array_equal(said.predicted == 1, difference >= program.threshold)
+    found = report.build(
+        test,
+        [report.Row("program", "", (said,), 130, (program.threshold,), (program.digest,))],
+        subject={"name": "beat", "kind": "bundle"},
+        resamples=RESAMPLES,
+    )
+    assert found["program"]["threshold"] == program.threshold
+    assert found["main"]["name"] == "f1_abnormal"
+    assert found["program_sha256"] == program.digest
+    assert found["program"]["f1_abnormal"] == found["program"]["f1"]["abnormal"]
+    assert found["macro_f1_nsv"]["mean"] is None
+    assert "published student" in tables.markdown(found)
+
+
+def test_figures_on_the_excerpt_are_called_not_results_everywhere(
+    content: dict[str, Any],
+) -> None:
+    assert content["is_result"] is False
+    assert content["note"] == report.EXCERPT_NOTE
+    assert any("missing" in trap for trap in content["traps"])
+    assert report.EXCERPT_NOTE in tables.markdown(content)
+    assert report.EXCERPT_NOTE in pictures.note_of(content)
+    console = Console(width=160, file=io.StringIO())
+    tables.print_report(content, console)
+    assert report.EXCERPT_NOTE in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_the_report_is_json_without_nan_and_names_data_hash_and_seeds(
+    content: dict[str, Any], rows: list[report.Row]
+) -> None:
+    text = json.loads(report.to_text(content))
+    assert text["program_sha256"] == list(rows[0].digests)
+    assert text["n_seeds"] == 3
+    assert text["test"]["aami_map"] == "aami"
+    assert text["test"]["classes"].keys() == {"N", "S", "V", "F"}
+    assert text["bootstrap"]["unit"] == "record"
+    assert set(text["program"]) >= {
+        "se", "ppv", "f1", "macro_f1_nsv", "macro_f1_nsvf", "accuracy", "auroc_n_rest", "auroc_v",
+        "auroc_s", "auprc_n_rest", "auprc_v", "auprc_s", "miss_rate", "false_positive_rate",
+        "threshold", "confusion", "intervals", "per_record", "sensitivity", "sd",
+    }  # fmt: skip
+    assert set(text["rows"]) == {"baseline", "teacher"}
+
+
+def test_the_headline_repeats_the_program_and_its_distance_to_the_float_student(
+    content: dict[str, Any],
+) -> None:
+    program, student = content["program"], content["float"]
+    assert content["macro_f1_nsv"]["mean"] == program["macro_f1_nsv"]
+    assert [content["macro_f1_nsv"][k] for k in ("low", "high")] == (
+        program["intervals"]["macro_f1_nsv"]
+    )
+    difference = program["macro_f1_nsv"] - student["macro_f1_nsv"]
+    assert content["integer_minus_float"] == pytest.approx(difference)
+    assert content["float_minus_program"]["macro_f1_nsv"] == pytest.approx(-difference)
+    assert content["per_class"]["V"]["se"] == program["se"]["V"]
+    assert 0.5 < content["label_agreement"] < 1
+
+
+def test_comparisons_exist_for_models_that_do(content: dict[str, Any]) -> None:
+    assert set(content["comparisons"]) == {"program - baseline"}
+    found = content["comparisons"]["program - baseline"]["macro_f1_nsv"]
+    assert found["difference"] == pytest.approx(0)
+    assert found["verdict"] == "no difference seen"
+
+
+def test_the_tables_show_spread_published_figures_and_every_record(
+    content: dict[str, Any],
+) -> None:
+    text = tables.markdown(content)
+    assert "±" in text
+    assert "* Sáenz-Cogollo 2020 | random forest | 0.873" in text
+    assert "964,002" in text
+    for record in content["program"]["per_record"]:
+        assert f"\n| {record} |" in text
+    for trap in content["traps"]:
+        assert trap in text
+
+
+def test_every_published_row_belongs_to_a_protocol_and_has_a_figure() -> None:
+    assert all(row.protocol in ("ds1-ds2", "replica") and row.values for row in PUBLISHED)
+    assert {row.name for row in published("replica")} == {"published student", "published teacher"}
+
+
+def test_nothing_to_evaluate_is_an_error_with_a_remedy(held: heldout.HeldOut) -> None:
+    with pytest.raises(EcgedgeError, match="train one first"):
+        report.build(held, [], subject={"name": "x"})
+
+
+def test_a_task_without_beats_in_the_test_records_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EcgedgeError, match="does not exist"):
+        heldout.held_out("ds1-ds2", tmp_path / "nowhere", task="nsvf")
+
+
+@pytest.mark.slow
+def test_every_picture_is_written_with_validation_beside_test(
+    tmp_path: Path,
+    content: dict[str, Any],
+    held: heldout.HeldOut,
+    rows: list[report.Row],
+) -> None:
+    beside = {"program": rows[0].seeds[0], "teacher": rows[3].seeds[0]}
+    found = pictures.write_pictures(tmp_path, content, held, rows, beside)
+    assert {path.name for path in found.values()} == {
+        "roc.png", "precision_recall.png", "confusion.png", "reliability.png", "records.png",
+        "beats.png",
+    }  # fmt: skip
+    assert all(path.stat().st_size > 10_000 for path in found.values())
+    text = tables.markdown(content, {k: v.relative_to(tmp_path) for k, v in found.items()})
+    assert "](roc.png)" in text
+
+
+@pytest.mark.database
+def test_the_full_database_gives_the_test_beats_of_both_protocols(mitdb: Path) -> None:
+    main = heldout.held_out("ds1-ds2", mitdb, task="nsvf")
+    assert main.is_result
+    assert main.dropped == 7
+    assert any("201" in trap for trap in heldout.traps(main))
+    replica = heldout.held_out("replica", mitdb, task="symbol-binary")
+    assert len(replica.y) == 29_781
