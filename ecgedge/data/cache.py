@@ -2,13 +2,14 @@
 
 The name of a cache file is a hash of the record's files, of the parameters, and of the source code
 that turns the one into the other, so a stale file is never found. A file that is damaged is made
-again. Files are uncompressed ``.npz`` without pickled objects, written whole or not at all.
+again; one that was not used for a month is removed. Files are uncompressed ``.npz`` without pickled objects, written whole or not at all.
 """
 
 import contextlib
 import hashlib
 import io
 import json
+import time
 import zipfile
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +23,7 @@ from firmware_sim import beat, formats, rhythm
 from firmware_sim.files import write_atomic
 
 CACHE_VERSION = 1
+MAX_AGE_S = 30 * 24 * 3600
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +109,11 @@ def load(path: Path, window: int, margin: int) -> RecordBeats | None:
             )
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
-    return beats if _fits(beats, window, margin) else None
+    if not _fits(beats, window, margin):
+        return None
+    with contextlib.suppress(OSError):
+        path.touch()
+    return beats
 
 
 def _fits(beats: RecordBeats, window: int, margin: int) -> bool:
@@ -142,3 +148,14 @@ def store(path: Path, beats: RecordBeats) -> None:
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, content.getvalue())
+        _forget_unused(path.parent)
+
+
+@cache
+def _forget_unused(folder: Path) -> None:
+    """Remove, once in a process, what no run has used for a month."""
+    now = time.time()
+    for path in folder.glob("*.npz"):
+        with contextlib.suppress(OSError):
+            if now - path.stat().st_mtime > MAX_AGE_S:
+                path.unlink()

@@ -73,7 +73,7 @@ def find_database(name: str, data: Path | None = None) -> Path:
         one.
     data : Path, optional
         The folder that contains the database's folder, or that folder itself. When it is given,
-        no other place is looked at.
+        no other place is looked at. The excerpt is always the bundled one.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def find_database(name: str, data: Path | None = None) -> Path:
     EcgedgeError
         When it is in none of the places; the message names them and the command that fetches it.
     """
-    if name == EXCERPT and data is None:
+    if name == EXCERPT:
         return excerpt()
     places = _places(data)
     for place in places:

@@ -1,10 +1,13 @@
+import os
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ecgedge.data.beats import BeatSet, prepare_beats
+from ecgedge.data.cache import MAX_AGE_S
 from ecgedge.data.labels import count_classes, label_map
 from ecgedge.data.record import read_record
 from ecgedge.data.splits import SPLITS
@@ -179,6 +182,16 @@ def test_a_damaged_cache_is_made_again(database: Path, own_cache: Path, damage: 
         path.write_bytes(broken[damage])
     assert_same(prepare_beats(database, ["900"]), first)
     assert path.read_bytes() == whole
+
+
+def test_what_no_run_used_for_a_month_is_removed(database: Path, own_cache: Path) -> None:
+    own_cache.mkdir(parents=True)
+    old, recent = own_cache / "old.npz", own_cache / "recent.npz"
+    for path, age_s in ((old, MAX_AGE_S + 60), (recent, MAX_AGE_S - 60)):
+        path.touch()
+        os.utime(path, (0, time.time() - age_s))
+    prepare_beats(database, ["900"])
+    assert (old.exists(), recent.exists()) == (False, True)
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(

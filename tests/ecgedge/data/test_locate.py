@@ -58,7 +58,7 @@ def test_the_error_names_every_place(places: dict[str, Path]) -> None:
 
 
 def test_the_excerpt_is_always_there(places: dict[str, Path]) -> None:
-    assert find_database("excerpt") == excerpt()
+    assert find_database("excerpt") == find_database("excerpt", places["named"]) == excerpt()
 
 
 def test_downloads_go_where_databases_are_looked_for(
