@@ -2,7 +2,8 @@
 
 The name of a cache file is a hash of the record's files, of the parameters, and of the source code
 that turns the one into the other, so a stale file is never found. A file that is damaged is made
-again; one that was not used for a month is removed. Files are uncompressed ``.npz`` without pickled objects, written whole or not at all.
+again; one that was not used for a month is removed. Files are uncompressed ``.npz`` without
+pickled objects, written whole or not at all.
 """
 
 import contextlib
