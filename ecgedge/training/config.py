@@ -1,0 +1,217 @@
+"""Everything that decides a training run, in frozen dataclasses that are saved whole."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ecgedge.data.labels import label_map
+from ecgedge.data.splits import get_split
+from firmware_sim.errors import EcgedgeError
+
+SCHEDULES = ("one-cycle", "plateau", "constant")
+SAMPLERS = ("none", "weighted", "balanced")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How training beats are varied, on counts, before mean removal and scaling.
+
+    Attributes
+    ----------
+    shift_ms : float
+        Largest shift of the window either way; detectors are not exact.
+    wander : float
+        Largest amplitude of a slow sine, as a share of the beat's largest deviation.
+    noise : float
+        Largest standard deviation of white noise, as the same share.
+    amplitude : float
+        Largest relative ripple of the gain within the beat. A constant gain would cancel in the
+        scaling.
+    context : float
+        Standard deviation of noise on the RR context, in 1/128.
+    """
+
+    shift_ms: float = 20.0
+    wander: float = 0.2
+    noise: float = 0.03
+    amplitude: float = 0.1
+    context: float = 2.0
+
+
+@dataclass(frozen=True)
+class Imbalance:
+    """What is done about rare classes: weights in the loss, or a sampler, never both.
+
+    Attributes
+    ----------
+    class_weights : bool
+        Weigh the loss by (most frequent / own frequency)^power.
+    ratio : float
+        Largest weight.
+    power : float
+        0 means no weights, 1 full compensation. Also the power of the weighted sampler.
+    warmup_epochs : int
+        Epochs in which weights grow linearly from 1.
+    sampler : str
+        "none", "weighted" (draw by the same power) or "balanced" (all classes alike).
+    """
+
+    class_weights: bool = True
+    ratio: float = 10.0
+    power: float = 0.5
+    warmup_epochs: int = 3
+    sampler: str = "none"
+
+    def __post_init__(self) -> None:
+        if self.sampler not in SAMPLERS:
+            raise EcgedgeError(
+                f"sampler {self.sampler!r} is unknown; choose one of {', '.join(SAMPLERS)}."
+            )
+        if self.class_weights and self.sampler != "none":
+            raise EcgedgeError(
+                "class weights and a sampler would correct the imbalance twice; "
+                "use --no-class-weights with --sampler."
+            )
+        if self.ratio < 1 or not 0 <= self.power <= 2:
+            raise EcgedgeError("the weight ratio must be 1 or more and the power within 0 to 2.")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run.
+
+    Attributes
+    ----------
+    protocol : str
+        Split of records; only its training records are read.
+    task, aami_map : str
+        Label map.
+    model : str
+        "student" or a teacher.
+    fs, window : int
+        Samples per second; samples in a beat.
+    lead : str
+        Lead by name, or "first".
+    depth, context, bound, activation, token_dropout, dropout, logit_scale
+        See `ecgedge.models.StudentConfig`.
+    restarts : int
+        Students trained side by side; validation picks one.
+    epochs, fine_epochs : int
+        Float epochs, then epochs with the integer roundings.
+    draws : int
+        Beats drawn per epoch.
+    batch : int
+        Beats in a step.
+    learning_rate, fine_learning_rate, weight_decay, clip : float
+        Adam's; the largest gradient norm of each start.
+    schedule : str
+        "one-cycle", "plateau" or "constant".
+    patience, min_epochs : int
+        Stop when no start improved for that many epochs, but not before.
+    validation_share : float
+        Share of the training records that is kept for validation.
+    calibration : str
+        How gains follow from activations: see `calib.ranges`.
+    seed : int
+    device : str
+        "auto" takes CUDA, then MPS, then the processor.
+    """
+
+    protocol: str = "ds1-ds2"
+    task: str = "nsvf"
+    aami_map: str = "aami"
+    model: str = "student"
+    fs: int = 360
+    window: int = 360
+    lead: str = "MLII"
+    depth: int = 1
+    context: int = 5
+    bound: str = "l1"
+    activation: str = "relu"
+    token_dropout: float = 0.0
+    dropout: float = 0.0
+    logit_scale: int = 8
+    restarts: int = 16
+    epochs: int = 40
+    fine_epochs: int = 10
+    draws: int = 20_000
+    batch: int = 256
+    learning_rate: float = 1e-2
+    fine_learning_rate: float = 1e-3
+    weight_decay: float = 1e-5
+    clip: float = 1.0
+    schedule: str = "one-cycle"
+    patience: int = 25
+    min_epochs: int = 25
+    validation_share: float = 0.3
+    calibration: str = "percentile"
+    seed: int = 0
+    device: str = "auto"
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    imbalance: Imbalance = field(default_factory=Imbalance)
+
+    def __post_init__(self) -> None:
+        get_split(self.protocol)
+        label_map(self.task)
+        if self.schedule not in SCHEDULES:
+            raise EcgedgeError(
+                f"schedule {self.schedule!r} is unknown; choose one of {', '.join(SCHEDULES)}."
+            )
+        if self.device not in DEVICES:
+            raise EcgedgeError(
+                f"device {self.device!r} is unknown; choose one of {', '.join(DEVICES)}."
+            )
+        for name in ("restarts", "epochs", "draws", "batch"):
+            if getattr(self, name) < 1:
+                raise EcgedgeError(f"{name} is {getattr(self, name)}; it must be 1 or more.")
+        if not 0 < self.validation_share < 1:
+            raise EcgedgeError("the validation share must lie between 0 and 1.")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class names of the task."""
+        return label_map(self.task).labels
+
+    @property
+    def has_integers(self) -> bool:
+        """Whether the result becomes an integer program."""
+        return self.model == "student" and self.bound != "none" and self.activation == "relu"
+
+
+def for_protocol(protocol: str, **changes: Any) -> TrainConfig:
+    """Return the configuration that fits a protocol, with changes.
+
+    Without a task of its own, a protocol brings its lead and task. Tasks with two classes use
+    three token layers and no RR context, the others one layer and RR context.
+    """
+    split = get_split(protocol)
+    task = changes.setdefault("task", split.task)
+    binary = len(label_map(task).labels) == 2
+    defaults: dict[str, Any] = {"lead": split.lead}
+    if binary:
+        defaults |= {"depth": 3, "context": 0}
+    return TrainConfig(protocol=protocol, **(defaults | changes))
+
+
+def to_json(config: TrainConfig) -> dict[str, Any]:
+    """Return every field as JSON values."""
+    return asdict(config)
+
+
+def from_json(content: dict[str, Any]) -> TrainConfig:
+    """Read what `to_json` wrote; unknown keys are refused.
+
+    Raises
+    ------
+    EcgedgeError
+        When the content is not a training configuration.
+    """
+    values = dict(content)
+    try:
+        values["augmentation"] = Augmentation(**values["augmentation"])
+        values["imbalance"] = Imbalance(**values["imbalance"])
+        return TrainConfig(**values)
+    except (KeyError, TypeError) as error:
+        raise EcgedgeError(
+            f"this is not a training configuration of this version ({error}); train again."
+        ) from None

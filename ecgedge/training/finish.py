@@ -1,0 +1,202 @@
+"""From the best state of a fit to results: network, program, threshold, validation numbers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from calib.float_network import FloatNetwork, save_float_network
+from calib.quantize import quantize
+from calib.thresholds import Threshold, choose_threshold
+from ecgedge import runs
+from ecgedge.evaluation.metrics import NSV, Predictions, gross, predictions, softmax
+from ecgedge.models.convert import Purpose, to_float_network
+from ecgedge.models.student import SegmentStudent
+from ecgedge.training import folder
+from ecgedge.training.config import TrainConfig
+from ecgedge.training.examples import Examples
+from ecgedge.training.loop import Fit
+from ecgedge.training.validation import COLLAPSED_SHARE, logits_of
+from firmware_sim.network import run
+from firmware_sim.program import Program, save_program
+
+SCORE_ONE = 1 << 14
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a run came to.
+
+    Attributes
+    ----------
+    program : Program or None
+    network : FloatNetwork or None
+        The float student that the program was rounded from.
+    threshold : Threshold or None
+        Two classes: chosen on the validation records.
+    validation : Predictions
+        Of the program where there is one, of the float model otherwise.
+    float_validation : Predictions or None
+        Of the float student beside its program.
+    """
+
+    program: Program | None
+    network: FloatNetwork | None
+    threshold: Threshold | None
+    validation: Predictions
+    float_validation: Predictions | None
+
+
+def selection_metric(labels: tuple[str, ...]) -> str:
+    """Name what training selects by."""
+    if len(labels) == 2:
+        return "auroc_n_rest"
+    return "macro_f1_nsv" if set(NSV) <= set(labels) else "macro_f1"
+
+
+def _predictions(
+    examples: Examples,
+    labels: tuple[str, ...],
+    scores: NDArray[Any],
+    threshold: float | None,
+    scale: float = 1.0,
+) -> Predictions:
+    return predictions(
+        labels,
+        examples.y.numpy(),
+        scores,
+        examples.record.numpy(),
+        examples.records,
+        threshold=threshold,
+        scale=scale,
+    )
+
+
+def _threshold(scores: NDArray[np.integer], y: NDArray[np.int64]) -> Threshold | None:
+    if scores.shape[1] != 2:
+        return None
+    return choose_threshold(scores[:, 1].astype(np.int64) - scores[:, 0], y == 1)
+
+
+def conclude(fit: Fit, validation: Examples, config: TrainConfig, name: str) -> Result:
+    """Turn the best start into a result; validation records alone choose the threshold.
+
+    Parameters
+    ----------
+    fit : Fit
+        Its model is left at the best state of each start.
+    validation : Examples
+    config : TrainConfig
+    name : str
+        Of the program.
+    """
+    fit.model.load_state_dict(fit.best.state)
+    fit.model.eval()
+    y, labels = validation.y.numpy(), config.labels
+    device = next(fit.model.parameters()).device
+    logits = logits_of(fit.model, validation, device)[fit.best.start].numpy()
+    if not isinstance(fit.model, SegmentStudent):
+        whole = np.round(logits.astype(np.float64) * SCORE_ONE).astype(np.int64)
+        chosen = _threshold(whole, y)
+        unit = chosen.value / SCORE_ONE if chosen else None
+        return Result(None, None, chosen, _predictions(validation, labels, logits, unit), None)
+    purpose = Purpose(name, config.task, config.fs, labels)
+    network = to_float_network(fit.model, fit.best.start, purpose)
+    scores = logits / config.logit_scale
+    if not config.has_integers:
+        chosen = _threshold(np.round(scores * SCORE_ONE).astype(np.int64), y)
+        network = _with_threshold(network, chosen)
+        floats = _predictions(validation, labels, scores, network.threshold, config.logit_scale)
+        return Result(None, network, chosen, floats, None)
+    program = quantize(network)
+    context = validation.context.numpy() if config.context else None
+    integers = run(program, validation.q.numpy(), context).scores
+    chosen = _threshold(integers, y)
+    if chosen is not None:
+        program = program.replace(threshold=chosen.value)
+        network = _with_threshold(network, chosen)
+    return Result(
+        program,
+        network,
+        chosen,
+        _predictions(
+            validation, labels, integers, program.threshold, config.logit_scale / SCORE_ONE
+        ),
+        _predictions(validation, labels, scores, network.threshold, config.logit_scale),
+    )
+
+
+def _with_threshold(network: FloatNetwork, chosen: Threshold | None) -> FloatNetwork:
+    return network if chosen is None else network.replace(threshold=chosen.value / SCORE_ONE)
+
+
+def _collapsed(beats: Predictions) -> str | None:
+    """Name the class that (almost) every beat got, if there is one."""
+    share = np.bincount(beats.predicted, minlength=len(beats.labels)) / len(beats.predicted)
+    return beats.labels[int(share.argmax())] if share.max() >= COLLAPSED_SHARE else None
+
+
+def write_result(path: Path, result: Result, fit: Fit, extra: dict[str, Any]) -> dict[str, Any]:
+    """Write the results of a run into its folder and return the metrics.
+
+    Parameters
+    ----------
+    path : Path
+        Run folder.
+    result : Result
+    fit : Fit
+    extra : dict
+        What else belongs into `metrics.json`.
+    """
+    beats, chosen = result.validation, result.threshold
+    if result.network is not None:
+        save_float_network(result.network, path / runs.FLOAT_NETWORK)
+    if result.program is not None:
+        save_program(result.program, path / runs.PROGRAM)
+    folder.write_probabilities(
+        path,
+        y=beats.y,
+        record=beats.record,
+        records=np.asarray(beats.records),
+        scores=beats.scores,
+        predicted=beats.predicted,
+        probabilities=softmax(beats.scores * beats.scale),
+        labels=np.asarray(beats.labels),
+    )
+    names = np.asarray(beats.records)
+    metrics: dict[str, Any] = {
+        "selection": {
+            "metric": selection_metric(beats.labels),
+            "score": float(fit.best.score.max()),
+            "start": fit.best.start,
+            "epoch": int(fit.best.epoch[fit.best.start]),
+            "scores": fit.best.score.tolist(),
+        },
+        "parameters": _parameters(fit),
+        "program": result.program.digest if result.program is not None else None,
+        "threshold": None
+        if chosen is None
+        else {
+            "value": chosen.value,
+            "miss_rate": chosen.miss_rate,
+            "false_positive_rate": chosen.false_positive_rate,
+            "within_limits": chosen.within_limits,
+        },
+        "collapsed_to": _collapsed(beats),
+        "validation": gross(beats),
+        "validation_float": None
+        if result.float_validation is None
+        else gross(result.float_validation),
+        "validation_records": [str(n) for n in names[np.unique(beats.record)]],
+        **extra,
+    }
+    folder.write_json(path / runs.METRICS, metrics)
+    return metrics
+
+
+def _parameters(fit: Fit) -> int:
+    with torch.no_grad():
+        return sum(p.numel() for p in fit.model.parameters()) // len(fit.best.score)

@@ -1,0 +1,44 @@
+"""Rare classes: weights of the loss, and samplers."""
+
+import torch
+from torch import Tensor
+
+from ecgedge.training.config import Imbalance
+
+
+def class_weights(counts: Tensor, how: Imbalance, epoch: int) -> Tensor:
+    """Return the weight of each class in one epoch.
+
+    Parameters
+    ----------
+    counts : Tensor (classes,)
+        Training beats of each class.
+    how : Imbalance
+    epoch : int
+        From 0; weights grow linearly from 1 over the warm-up.
+
+    Returns
+    -------
+    Tensor (classes,), float
+        (largest / own)^power, at most `ratio`; 1 for a class without beats and without weights.
+    """
+    full = torch.ones(len(counts))
+    if not how.class_weights:
+        return full
+    present = counts > 0
+    full[present] = (counts.max() / counts[present]).float() ** how.power
+    full = full.clamp(max=how.ratio)
+    grown = min(1.0, (epoch + 1) / (how.warmup_epochs + 1))
+    return 1 + grown * (full - 1)
+
+
+def draw(y: Tensor, counts: Tensor, how: Imbalance, draws: int) -> Tensor:
+    """Return the beats of one epoch in random order: (at most `draws`,) indices.
+
+    Without a sampler no beat is drawn twice in an epoch.
+    """
+    if how.sampler == "none":
+        return torch.randperm(len(y))[:draws]
+    power = 1.0 if how.sampler == "balanced" else how.power
+    chance = (1.0 / counts.clamp(min=1).double()) ** power
+    return torch.multinomial(chance[y], min(draws, len(y)), replacement=True)

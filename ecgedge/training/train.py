@@ -1,0 +1,256 @@
+"""One training run, from records to a run folder."""
+
+import shutil
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ecgedge import runs
+from ecgedge.data.splits import split_records
+from ecgedge.models.student import SegmentStudent
+from ecgedge.training import folder as run_folder
+from ecgedge.training.best import Best
+from ecgedge.training.build import build, config_of, starts_of
+from ecgedge.training.config import TrainConfig, to_json
+from ecgedge.training.examples import Examples, split_examples, training_examples
+from ecgedge.training.finish import Result, conclude, write_result
+from ecgedge.training.loop import Fit, Phase, calibrate_fit, pick_device, run_phase
+from ecgedge.training.progress import Watch
+from firmware_sim.errors import EcgedgeError
+
+FLOAT, FIXED = "float", "fixed"
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Training and validation beats of one configuration, and which records are missing."""
+
+    train: Examples
+    validation: Examples
+    missing: tuple[str, ...]
+
+
+def read_data(folder: Path, config: TrainConfig) -> Data:
+    """Read the training records of a protocol and split them; the seed decides how."""
+    examples = training_examples(folder, config)
+    train, validation = split_examples(examples, config.validation_share, config.seed)
+    return Data(train, validation, split_records(config.protocol, folder).missing)
+
+
+def phases_of(config: TrainConfig) -> tuple[Phase, ...]:
+    """Return the float phase, and the fixed one for students that become integers."""
+    first = Phase(FLOAT, config.epochs, False, config.learning_rate)
+    if not config.has_integers:
+        return (first,)
+    return first, Phase(FIXED, config.fine_epochs, True, config.fine_learning_rate)
+
+
+def train_run(
+    folder: Path,
+    config: TrainConfig,
+    out: Path,
+    *,
+    data: Data | None = None,
+    loss: nn.Module | None = None,
+    resume: bool = False,
+    watch: Watch | None = None,
+    extra_config: dict[str, Any] | None = None,
+    extra_metrics: dict[str, Any] | None = None,
+) -> runs.Run:
+    """Train one model and write its run folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the database.
+    config : TrainConfig
+        Ignored for what the folder says when `resume`.
+    out : Path
+        Run folder; must not exist, except when `resume`.
+    data : Data, optional
+        When it was read already.
+    loss : nn.Module, optional
+        Of students that learn from a teacher.
+    resume : bool
+        Go on with the run in `out`.
+    watch : Watch, optional
+        Shows progress; silent by default.
+    extra_config, extra_metrics : dict, optional
+        What else belongs into the folder's files.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    EcgedgeError
+        When data are missing, the folder exists, or a resumed run is damaged or done.
+    """
+    watch = watch or Watch(quiet=True)
+    if resume:
+        config = config_of(out)
+    data = data or read_data(folder, config)
+    if not resume:
+        run_folder.begin(out, to_json(config) | (extra_config or {}))
+    try:
+        return _train(config, out, data, loss, resume, watch, extra_metrics or {})
+    except BaseException:
+        if not resume and not (out / runs.CHECKPOINT).exists():
+            shutil.rmtree(out, ignore_errors=True)
+        raise
+
+
+def _train(
+    config: TrainConfig,
+    out: Path,
+    data: Data,
+    loss: nn.Module | None,
+    resume: bool,
+    watch: Watch,
+    extra: dict[str, Any],
+) -> runs.Run:
+    device = pick_device(config.device)
+    with _threads(config, device):
+        torch.manual_seed(config.seed)
+        saved = run_folder.load_checkpoint(out) if resume else None
+        if saved and saved["done"]:
+            raise EcgedgeError(f"the run in {out} is done; train into another folder.")
+        fit, seconds = _phases(config, out, data, loss, saved, watch, device)
+        result = conclude(fit, data.validation, config, f"{config.protocol}-{config.task}")
+    extra = extra | {
+        "beats": {"train": len(data.train), "validation": len(data.validation)},
+        "missing_records": list(data.missing),
+        "seconds": round(seconds, 1),
+        "interrupted": fit.interrupted,
+    }
+    metrics = write_result(out, result, fit, extra)
+    run_folder.save_checkpoint(out, "end", fit, seconds, done=True)
+    _draw(out, watch)
+    _tell(out, metrics, result, watch)
+    return runs.load_run(out)
+
+
+class _threads:
+    """One thread for students on the processor: their products are too small to be shared."""
+
+    def __init__(self, config: TrainConfig, device: torch.device) -> None:
+        self.single = config.model == "student" and device.type == "cpu"
+
+    def __enter__(self) -> None:
+        self.before = torch.get_num_threads()
+        if self.single:
+            torch.set_num_threads(1)
+
+    def __exit__(self, *error: object) -> None:
+        torch.set_num_threads(self.before)
+
+
+def _phases(
+    config: TrainConfig,
+    out: Path,
+    data: Data,
+    loss: nn.Module | None,
+    saved: dict[str, Any] | None,
+    watch: Watch,
+    device: torch.device,
+) -> tuple[Fit, float]:
+    """Run the phases that are left; return the last fit and the seconds of all of them."""
+    model = build(config).to(device)
+    phases = list(phases_of(config))
+    fit = Fit(model, Best.of(model, starts_of(config)))
+    before = 0.0
+    if saved is not None:
+        run_folder.restore(fit, saved)
+        before = float(saved["seconds"])
+        while phases[0].name != saved["phase"]:
+            phases.pop(0)
+    began = time.monotonic() - before
+    for i, phase in enumerate(phases):
+        if i:  # the phase before this one has ended
+            fit = _next_fit(fit, data, config, device)
+            phase = replace(phase, epochs=0) if fit.interrupted else phase
+        interrupted = fit.interrupted
+        listen = watch.phase(_title(config, phase), phase.epochs, fit.position.epoch)
+
+        def note(epoch: Any, listen: Any = listen) -> None:
+            run_folder.append_log(out, epoch)
+            listen(epoch)
+
+        def save(fit: Fit, name: str = phase.name) -> None:
+            run_folder.save_checkpoint(out, name, fit, time.monotonic() - began, done=False)
+
+        fit = run_phase(
+            fit, data.train, data.validation, config, phase,
+            device=device, loss=loss, listen=note, save=save,
+        )  # fmt: skip
+        if fit.interrupted and not interrupted:
+            watch.say("stopped by the user; going on with the best so far.")
+        fit.interrupted |= interrupted
+    return fit, time.monotonic() - began
+
+
+def _title(config: TrainConfig, phase: Phase) -> str:
+    name = "student" if config.model == "student" else config.model
+    return f"{name} {phase.name}" if config.model == "student" else name
+
+
+def _next_fit(fit: Fit, data: Data, config: TrainConfig, device: torch.device) -> Fit:
+    """Begin the fixed phase from the best float states, with gains calibrated on them."""
+    fit.model.load_state_dict(fit.best.state)
+    if isinstance(fit.model, SegmentStudent):
+        calibrate_fit(fit.model, data.train, config, device)
+    new = Fit(fit.model, Best.of(fit.model, len(fit.best.score)))
+    new.interrupted = fit.interrupted
+    return new
+
+
+def _draw(out: Path, watch: Watch) -> None:
+    """Draw the run's pictures; a machine without matplotlib trains all the same."""
+    try:
+        from ecgedge.training.pictures import draw
+
+        draw(out)
+    except ModuleNotFoundError as error:
+        if error.name != "matplotlib":
+            raise
+        watch.say("no pictures: matplotlib is not installed; pip install 'ecgedge[train]'.")
+
+
+def _tell(out: Path, metrics: dict[str, Any], result: Result, watch: Watch) -> None:
+    chosen = metrics["selection"]
+    watch.say(
+        f"{out}: {metrics['parameters']} parameters, {chosen['metric']} {chosen['score']:.3f} on "
+        f"validation records (start {chosen['start']}), {metrics['seconds']:.0f} s"
+    )
+    if metrics["collapsed_to"]:
+        watch.say(
+            f"warning: the model gives every beat the class {metrics['collapsed_to']}; try more "
+            "restarts, class weights or a balanced sampler."
+        )
+    if result.threshold is not None and not result.threshold.within_limits:
+        watch.say("note: no threshold keeps both limits on validation records; least violation.")
+
+
+def train_seeds(
+    folder: Path, config: TrainConfig, out: Path, seeds: int, *, watch: Watch | None = None
+) -> list[runs.Run]:
+    """Train one run per seed into `out/seed-0` ..., counting from the configuration's seed.
+
+    Seeds that are done are left as they are, and one that was broken off goes on.
+    """
+    done = []
+    for seed in range(config.seed, config.seed + seeds):
+        path = out / f"seed-{seed}"
+        if runs.is_run(path) and runs.load_run(path).finished:
+            done.append(runs.load_run(path))
+            continue
+        resume = (path / runs.CHECKPOINT).is_file()
+        done.append(train_run(folder, replace(config, seed=seed), path, resume=resume, watch=watch))
+        if done[-1].metrics["interrupted"]:
+            break
+    return done
