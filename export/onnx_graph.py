@@ -206,4 +206,4 @@ def _array_change(name: str, found: NDArray[Any], wanted: NDArray[Any]) -> str |
         return None
     at = tuple(int(i) for i in differs[0])
     here, there = np.atleast_1d(found)[at].item(), np.atleast_1d(wanted)[at].item()
-    return f"the constant {name}{list(at)} is {here:g}, the program says {there:g}"
+    return f"the constant {name}{list(at)} is {here}, the program says {there}"

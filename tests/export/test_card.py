@@ -1,0 +1,49 @@
+"""The card says what is known, and what is not."""
+
+from export.card import Provenance, Result, bound_of, card
+from firmware_sim.prove import prove
+from tests.programs import random_program
+
+
+def text_of(origin: Provenance, **shape: int | str) -> str:
+    program = random_program(0, **shape)  # type: ignore[arg-type]
+    return card(program, prove(program), origin)
+
+
+def test_it_says_what_the_bundle_must_not_be_used_for() -> None:
+    assert "not a medical device" in text_of(Provenance())
+
+
+def test_what_was_not_evaluated_is_said_to_be_unknown() -> None:
+    assert "Not evaluated" in text_of(Provenance())
+
+
+def test_figures_come_with_their_intervals() -> None:
+    results = (Result("V F1", 0.89123, 0.8, 0.95), Result("S F1", None))
+    text = text_of(Provenance(evaluated_on="DS2", results=results))
+    assert "| V F1 | 0.891 | 0.800 to 0.950 |" in text
+    assert "| S F1 | not defined |  |" in text
+    assert "Not evaluated" not in text
+
+
+def test_the_bound_is_named() -> None:
+    l1, tanh = random_program(0, bound="l1"), random_program(0, bound="tanh")
+    assert (bound_of(l1), bound_of(tanh)) == ("l1", "tanh")
+    assert "l1: sum of |w|".replace("|", "/") in text_of(Provenance(), bound="l1")
+    assert "tanh: each weight" in text_of(Provenance(), bound="tanh")
+
+
+def test_digest_classes_and_rate_are_there() -> None:
+    program = random_program(0, classes=2)
+    text = card(program, prove(program), Provenance())
+    assert program.digest in text
+    assert "N, S" in text
+    assert "360 samples at 360 Hz" in text
+    assert f"S when the score difference >= {program.threshold}" in text
+
+
+def test_training_and_command_are_there() -> None:
+    origin = Provenance(training=[("starts", "16")], command="ecgedge train --seed 3")
+    text = text_of(origin)
+    assert "| starts | 16 |" in text
+    assert "ecgedge train --seed 3" in text

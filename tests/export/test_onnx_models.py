@@ -1,0 +1,216 @@
+"""The ONNX writers: what the files say of themselves, and where they stay exact."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto
+
+from calib.float_network import FloatNetwork
+from ecgedge.engines.ort import session
+from export.onnx_fixed import EXACT_FLOAT32, fixed_model, pool_reach
+from export.onnx_float import float_model
+from export.onnx_graph import (
+    IR_VERSION,
+    OPSET,
+    Graph,
+    first_change,
+    layer_names,
+    parse,
+    properties,
+    serialize,
+    with_layers,
+)
+from export.onnx_int import int_model
+from firmware_sim.errors import EcgedgeError
+from firmware_sim.network import run
+from firmware_sim.program import Branch, Program
+from tests.networks import network_of
+from tests.programs import hostile_beats, hostile_contexts, random_program
+
+EXACT = {"fixed": fixed_model, "int": int_model}
+
+
+def labels_of(model: onnx.ModelProto, program: Program, q: np.ndarray, dtype: type) -> np.ndarray:
+    opened = session(model, optimize=True, name="test")
+    return np.asarray(opened.run(["label"], {"beat": q.astype(dtype)})[0])
+
+
+@pytest.mark.parametrize("kind", EXACT)
+def test_opset_and_ir_are_pinned(kind: str) -> None:
+    model = EXACT[kind](random_program(0))
+    assert model.ir_version == IR_VERSION == 8
+    assert (
+        [(item.domain, item.version) for item in model.opset_import] == [("", OPSET)] == [("", 17)]
+    )
+
+
+@pytest.mark.parametrize("kind", EXACT)
+def test_metadata_names_the_program(kind: str) -> None:
+    program = random_program(0)
+    stated = properties(EXACT[kind](program))
+    assert stated["ecgedge.kind"] == kind
+    assert stated["ecgedge.program"] == program.digest
+    assert tuple(json.loads(stated["ecgedge.labels"])) == program.labels
+    assert stated["ecgedge.fs"] == str(program.fs)
+    assert stated["ecgedge.window"] == str(program.window)
+
+
+@pytest.mark.parametrize("kind", EXACT)
+def test_the_same_program_gives_the_same_bytes(kind: str) -> None:
+    program = random_program(5, depth=2)
+    assert serialize(EXACT[kind](program)) == serialize(EXACT[kind](program))
+
+
+@pytest.mark.parametrize("kind", EXACT)
+def test_every_layer_of_the_simulator_is_a_tensor(kind: str) -> None:
+    program = random_program(0, depth=3)
+    expected = run(program, hostile_beats(360, 1, 0), hostile_contexts(12, 0), layers=True).layers
+    inputs = {"beat", "context"}
+    assert layer_names(EXACT[kind](program)) == tuple(n for n in expected if n not in inputs)
+
+
+def test_the_int_model_holds_no_float() -> None:
+    model = onnx.shape_inference.infer_shapes(int_model(random_program(0, classes=2)))
+    floats = {TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16}
+    values = [*model.graph.value_info, *model.graph.input, *model.graph.output]
+    assert not floats & {v.type.tensor_type.elem_type for v in values}
+    assert not floats & {t.data_type for t in model.graph.initializer}
+
+
+def test_an_l1_bound_at_one_second_stays_in_float32() -> None:
+    model = fixed_model(random_program(0, bound="l1"))
+    assert not any(node.op_type == "Cast" and "double" in node.name for node in model.graph.node)
+
+
+def test_a_pool_beyond_float32_is_summed_in_float64() -> None:
+    program = random_program(0, window=2000, context=0)
+    branch, segment = program.branches[3], program.segments[3]
+    full = Branch(np.full((4, 4), 127), np.full(4, 127), branch.shift)
+    program = program.replace(branches=(*program.branches[:3], full))
+    assert pool_reach(program.branches[3], segment) >= EXACT_FLOAT32
+    q = hostile_beats(2000, 20, 0)
+    q[-5:] = 127 - np.arange(5)[:, None]  # sums that float32 would round
+    output = run(program, q, layers=True)
+    model = fixed_model(program)
+    opened = session(with_layers(model, ["global.pool"]), optimize=True, name="test")
+    found = opened.run(["global.pool", "scores"], {"beat": q.astype(np.float32)})
+    assert np.array_equal(found[0], output.layers["global.pool"])
+    assert np.array_equal(found[1], output.scores)
+
+
+@pytest.mark.parametrize(("kind", "dtype"), [("fixed", np.float32), ("int", np.int32)])
+def test_ties_take_the_lowest_label(kind: str, dtype: type) -> None:
+    program = random_program(0, context=0)
+    head = type(program.head)(np.zeros((4, 4), int), np.array([1, 5, 5, -3]))
+    program = program.replace(head=head)
+    assert labels_of(EXACT[kind](program), program, hostile_beats(360, 1, 0), dtype).max() == 1
+
+
+@pytest.mark.parametrize(("kind", "dtype"), [("fixed", np.float32), ("int", np.int32)])
+@pytest.mark.parametrize(("threshold", "label"), [(128, 1), (129, 0)])
+def test_the_threshold_belongs_to_class_1(
+    kind: str, dtype: type, threshold: int, label: int
+) -> None:
+    program = random_program(0, context=0, classes=2)
+    head = type(program.head)(np.zeros((2, 4), int), np.array([0, 1]))
+    program = program.replace(head=head, threshold=threshold)
+    found = labels_of(EXACT[kind](program), program, hostile_beats(360, 1, 0), dtype)
+    assert set(found.tolist()) == {label}
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("context", [0, 5])
+def test_the_float_model_is_close_to_the_float_network(activation: str, context: int) -> None:
+    network = network_of(random_program(3, depth=2, context=context, bound="tanh"))
+    network = network.replace(activation=activation)
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (40, 360)).astype(np.float32)
+    feed = {"beat": x}
+    if context:
+        feed["context"] = rng.uniform(-1, 1, (40, 5)).astype(np.float32)
+    opened = session(float_model(network, "0" * 64), optimize=True, name="test")
+    logits = opened.run(["logits"], feed)[0]
+    np.testing.assert_allclose(logits, network.forward(x, feed.get("context")), atol=1e-5)
+
+
+def test_an_unbounded_float_network_can_be_written_too() -> None:
+    network = network_of(random_program(0)).replace(conv_bound="none")
+    assert isinstance(network, FloatNetwork)
+    assert float_model(network, "0" * 64).graph.output[0].name == "logits"
+
+
+def test_one_constant_has_one_value() -> None:
+    graph = Graph()
+    graph.constant("a", np.array(1))
+    graph.constant("a", np.array(1))
+    with pytest.raises(ValueError, match="two values"):
+        graph.constant("a", np.array(2))
+
+
+def test_a_file_that_is_no_model_is_refused() -> None:
+    with pytest.raises(EcgedgeError, match="not a valid ONNX model"):
+        parse(b"\x00\x01 nonsense", "model.int.onnx")
+
+
+def test_tensors_in_other_files_are_refused(tmp_path: Path) -> None:
+    model = fixed_model(random_program(0))
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="../../secret")
+    with pytest.raises(EcgedgeError, match=r"other files|not a valid ONNX model"):
+        parse(serialize(model), "model.fixed.onnx")
+
+
+def change_a_constant(model: onnx.ModelProto) -> None:
+    tensor = next(t for t in model.graph.initializer if t.name == "QRS.weight")
+    array = onnx.numpy_helper.to_array(tensor).copy()
+    array.flat[5] += 1
+    tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
+
+
+def change_a_node(model: onnx.ModelProto) -> None:
+    next(node for node in model.graph.node if node.op_type == "Concat").attribute[0].i = 1
+
+
+def drop_a_node(model: onnx.ModelProto) -> None:
+    del model.graph.node[-1]
+
+
+def add_a_constant(model: onnx.ModelProto) -> None:
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(1), "more"))
+
+
+def rename_an_output(model: onnx.ModelProto) -> None:
+    model.graph.output[0].name = "other"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (change_a_constant, "the constant QRS.weight"),
+        (change_a_node, "the node tokens.0"),
+        (drop_a_node, "nodes, not"),
+        (add_a_constant, "the constant more is not expected"),
+        (rename_an_output, "inputs or outputs"),
+    ],
+)
+@pytest.mark.parametrize("kind", EXACT)
+def test_any_change_of_a_graph_is_named(kind: str, change: object, reason: str) -> None:
+    program = random_program(0)
+    model, expected = EXACT[kind](program), EXACT[kind](program)
+    assert first_change(model, expected) is None
+    assert callable(change)
+    change(model)
+    assert reason in str(first_change(model, expected))
+
+
+def test_a_change_that_no_input_shows_is_found() -> None:
+    program = random_program(0)
+    model, expected = int_model(program), int_model(program)
+    tensor = next(t for t in model.graph.initializer if t.name == "127")
+    tensor.CopyFrom(onnx.numpy_helper.from_array(np.array(1 << 20, dtype=np.int32), "127"))
+    assert first_change(model, expected) == "the constant 127[0] is 1048576, the program says 127"
