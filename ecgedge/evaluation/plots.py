@@ -64,12 +64,52 @@ def ranking(beats: metrics.Predictions, name: str | None = None) -> Ranking:
 # Training
 
 _PREFIXES = {"train": "training", "validation": "validation", "val": "validation"}
+_NO_CURVES = ("epoch", "epochs", "phase", "seconds", "time", "time_s", "seconds_s")
+_STARTS = {"losses": "loss", "scores": "score"}
+"""Lists with one value a start: the panel that they belong to."""
+_TOGETHER = {"best": ("best so far", "score")}
 
 
 def _side(key: str) -> tuple[str, str]:
     """Split `train_loss` into ("training", "loss"); keys without a side stay whole."""
     first, _, rest = key.partition("_")
     return (_PREFIXES[first], rest) if first in _PREFIXES and rest else ("", key)
+
+
+def _flat(row: Mapping[str, object]) -> dict[str, object]:
+    """Bring nested numbers, like those under `details`, to the top."""
+    flat: dict[str, object] = {}
+    for key, value in row.items():
+        flat |= _flat(value) if isinstance(value, Mapping) else {key: value}
+    return flat
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _numbers(values: Sequence[object]) -> NDArray[np.float64]:
+    return np.array([float(str(v)) if _is_number(v) else np.nan for v in values])
+
+
+def _panels(rows: Sequence[Mapping[str, object]]) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """Sort a log into panels: quantity -> curve -> values (epochs,) or (epochs, starts)."""
+    panels: dict[str, dict[str, NDArray[np.float64]]] = {}
+    for key in dict.fromkeys(key for row in rows for key in row if key not in _NO_CURVES):
+        values = [row.get(key) for row in rows]
+        if key in _STARTS:
+            lists = [v if isinstance(v, list | tuple) else [] for v in values]
+            width = max(len(v) for v in lists)
+            table = [_numbers([*v, *[None] * (width - len(v))]) for v in lists]
+            if width > 1:
+                panels.setdefault(_STARTS[key], {})["starts"] = np.array(table)
+            continue
+        curve = _numbers(values)
+        if np.isnan(curve).all() or (key == "collapsed" and not np.nansum(curve)):
+            continue
+        side, quantity = _TOGETHER.get(key, _side(key))
+        panels.setdefault(quantity, {})[side] = curve
+    return panels
 
 
 @styled
@@ -85,39 +125,38 @@ def training_curves(
     Parameters
     ----------
     history : sequence of mapping
-        One mapping an epoch: `epoch` and numbers by name. `train_x` and `validation_x` (or `val_x`)
-        share the panel of x; what is not a number is left out.
+        One mapping an epoch, numbers by name; nested mappings count as if they were not nested.
+        `train_x` and `validation_x` (or `val_x`) share the panel of x; `losses` and `scores`, one
+        value a start, are thin lines; a change of `phase` is marked. What is not a number is left
+        out.
     best_epoch : int, optional
-        Marked in every panel.
+        Line of the log (from 1) to mark as kept.
     """
-    epochs = np.array([float(str(row.get("epoch", i))) for i, row in enumerate(history)])
-    panels: dict[str, dict[str, NDArray[np.float64]]] = {}
-    for key in dict.fromkeys(key for row in history for key in row):
-        values = [row.get(key) for row in history]
-        numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
-        if key in ("epoch", "time", "seconds", "time_s", "seconds_s") or not numbers:
-            continue
-        side, quantity = _side(key)
-        panels.setdefault(quantity, {})[side] = np.array(
-            [float(v) if isinstance(v, int | float) else np.nan for v in values]
-        )
-    columns = min(3, max(1, len(panels)))
-    rows = max(1, -(-len(panels) // columns))
+    rows = [_flat(row) for row in history]
+    epochs = np.arange(1, len(rows) + 1)
+    changes = [i for i in range(1, len(rows)) if rows[i].get("phase") != rows[i - 1].get("phase")]
+    panels = _panels(rows)
+    columns = min(4, max(1, len(panels)))
+    lines = max(1, -(-len(panels) // columns))
     figure, axes = canvas(
-        rows, columns, (3.4 * columns, 2.5 * rows + 0.5), title=title, note=note, sharex=True
+        lines, columns, (3.1 * columns, 2.3 * lines + 0.6), title=title, note=note, sharex=True
     )
-    looks = {"training": (GREY, "-"), "validation": (BLUE, "-"), "": (BLUE, "-")}
+    looks = {"training": GREY, "validation": BLUE, "best so far": GREEN}
     for axis, (quantity, sides) in zip(axes, panels.items(), strict=False):
-        for side, curve in sides.items():
-            color, line = looks[side]
-            axis.plot(epochs, curve, line, color=color, label=side or None)
+        for side, curve in sorted(sides.items(), key=lambda item: item[0] != "starts"):
+            if side == "starts":
+                axis.plot(epochs, curve, color=LIGHT, linewidth=0.7)
+            else:
+                axis.plot(epochs, curve, color=looks.get(side, BLUE), label=side or None)
+        for change in changes:
+            axis.axvline(change + 0.5, color=GREY, linewidth=0.8, linestyle="--")
         if best_epoch is not None:
             axis.axvline(best_epoch, color=GREEN, linewidth=1, linestyle=":", label="kept")
         axis.set_title(quantity.replace("_", " "))
         if quantity in ("lr", "learning_rate") and np.nanmin(next(iter(sides.values()))) > 0:
             axis.set_yscale("log")
-        if len(sides) > 1 or best_epoch is not None:
-            axis.legend()
+    if panels and (best_epoch is not None or len(next(iter(panels.values()))) > 1):
+        axes[0].legend()
     for axis in axes[max(0, len(panels) - columns) : len(panels)]:
         axis.set_xlabel("epoch")
         axis.tick_params(labelbottom=True)

@@ -156,6 +156,8 @@ def build(
     subject: Mapping[str, Any],
     pairs: Sequence[tuple[str, str]] = (),
     resamples: int = RESAMPLES,
+    seen: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Measure every row and put the report together.
 
@@ -170,6 +172,10 @@ def build(
         Rows to compare: second - first, paired over records.
     resamples : int
         Bootstrap resamples.
+    seen : sequence of str
+        Test records that were training records of this model.
+    notes : sequence of str
+        What was left out, and why.
 
     Returns
     -------
@@ -185,12 +191,12 @@ def build(
     other = found.get(FLOAT) if lead.name == PROGRAM else None
     report: dict[str, Any] = {
         "protocol": test.split.name,
-        "is_result": test.is_result,
-        "note": None if test.is_result else EXCERPT_NOTE,
+        "is_result": test.is_result and not seen,
+        "note": _note(test, seen),
         "subject": dict(subject),
         **_headline(lead, found[lead.name], other),
         "test": _test_json(test),
-        "traps": traps(test),
+        "traps": [*traps(test), *_unknown(subject), *notes],
         "bootstrap": {
             "unit": "record",
             "resamples": resamples,
@@ -221,6 +227,22 @@ def build(
     }
     report["made_by"] = f"ecgedge {__version__}"
     return report
+
+
+def _note(test: HeldOut, seen: Sequence[str]) -> str | None:
+    """Return the warning that goes with every figure, if there is one."""
+    if seen:
+        return (
+            f"Not results: {len(seen)} of the test records were training records of this model "
+            f"({', '.join(seen)})."
+        )
+    return None if test.is_result else EXCERPT_NOTE
+
+
+def _unknown(subject: Mapping[str, Any]) -> list[str]:
+    if subject.get("trained_on"):
+        return []
+    return ["Which records the model was trained on is not known here: see the card of the bundle."]
 
 
 def _comparison(first: Measured, second: Measured) -> dict[str, object]:
