@@ -11,7 +11,7 @@ from ecgedge.evaluation import plots, style
 from ecgedge.evaluation.heldout import HeldOut
 from ecgedge.evaluation.metrics import Predictions, score_classes
 from ecgedge.evaluation.report import Row
-from ecgedge.evaluation.tables import ROW_TITLES, models, title_of, value_of
+from ecgedge.evaluation.tables import model_title, models, title_of, value_of
 
 EXAMPLES = 5
 TEST_PANEL, VALIDATION_PANEL = "test records", "validation records"
@@ -25,10 +25,6 @@ def note_of(report: Mapping[str, Any]) -> str:
         f"records, {test['beats']:,} beats, AAMI map {test['aami_map']}."
     )
     return f"{report['note']} {line}" if report["note"] else line
-
-
-def _title(name: str) -> str:
-    return ROW_TITLES.get(name, name)
 
 
 def write_pictures(
@@ -60,8 +56,10 @@ def write_pictures(
     name, note = report["subject"]["name"], note_of(report)
     if report["n_seeds"] > 1:
         note += f" Curves and beats: first of {report['n_seeds']} seeds."
-    shown = {_title(row.name): row.seeds[0] for row in rows}
-    beside = {_title(key): beats for key, beats in (validation or {}).items()}
+    shown = {row.what: row.seeds[0] for row in rows}
+    beside = {
+        row.what: validation[row.name] for row in rows if validation and row.name in validation
+    }
     figures = {
         "ROC, N against the rest": ("roc.png", _roc(shown, beside, name, note)),
         "Precision and recall": ("precision_recall.png", _precision(shown, name, note)),
@@ -101,7 +99,7 @@ def _precision(shown: Mapping[str, Predictions], name: str, note: str) -> Figure
 
 def _confusion(report: Mapping[str, Any], name: str, note: str) -> Figure:
     content = {
-        _title(key): (numbers["confusion"], report["classes"])
+        model_title(report, key): (numbers["confusion"], report["classes"])
         for key, numbers in models(report).items()
     }
     return plots.confusion_matrices(content, title=f"{name}: beats by class", note=note)
@@ -123,7 +121,7 @@ def _records(report: Mapping[str, Any], name: str, note: str) -> Figure:
         if low is not None and high is not None:
             limits[title_of(rate)] = (low, high)
     by_record = {record: values(item) for record, item in numbers["per_record"].items()}
-    title = f"{name}: every test record ({_title(key)})"
+    title = f"{name}: every test record ({model_title(report, key)})"
     return plots.record_strips(by_record, values(numbers), limits, title=title, note=note)
 
 
@@ -147,5 +145,5 @@ def _gallery(test: HeldOut, row: Row, name: str, note: str) -> Figure:
         )
         if right or wrong
     ]
-    title = f"{name}: beats of test records ({_title(row.name)})"
+    title = f"{name}: beats of test records ({row.what})"
     return plots.gallery(content, cut.fs, title=title, note=note)

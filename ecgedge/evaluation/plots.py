@@ -71,9 +71,11 @@ _TOGETHER = {"best": ("best so far", "score")}
 
 
 def _side(key: str) -> tuple[str, str]:
-    """Split `train_loss` into ("training", "loss"); keys without a side stay whole."""
+    """Split `train_loss` into ("training", "loss"), `validation_F1 V` into ("V", "F1")."""
     first, _, rest = key.partition("_")
-    return (_PREFIXES[first], rest) if first in _PREFIXES and rest else ("", key)
+    side, quantity = (_PREFIXES[first], rest) if first in _PREFIXES and rest else ("", key)
+    rate, _, label = quantity.rpartition(" ")
+    return (label, rate) if rate and label in CLASS_COLORS else (side, quantity)
 
 
 def _flat(row: Mapping[str, object]) -> dict[str, object]:
@@ -141,7 +143,7 @@ def training_curves(
     figure, axes = canvas(
         lines, columns, (3.1 * columns, 2.3 * lines + 0.6), title=title, note=note, sharex=True
     )
-    looks = {"training": GREY, "validation": BLUE, "best so far": GREEN}
+    looks = {"training": GREY, "validation": BLUE, "best so far": GREEN} | CLASS_COLORS
     for axis, (quantity, sides) in zip(axes, panels.items(), strict=False):
         for side, curve in sorted(sides.items(), key=lambda item: item[0] != "starts"):
             if side == "starts":
@@ -155,8 +157,8 @@ def training_curves(
         axis.set_title(quantity.replace("_", " "))
         if quantity in ("lr", "learning_rate") and np.nanmin(next(iter(sides.values()))) > 0:
             axis.set_yscale("log")
-    if panels and (best_epoch is not None or len(next(iter(panels.values()))) > 1):
-        axes[0].legend()
+        if any(side and side != "starts" for side in sides):
+            axis.legend(ncols=2 if len(sides) > 3 else 1, handlelength=1.2, columnspacing=1)
     for axis in axes[max(0, len(panels) - columns) : len(panels)]:
         axis.set_xlabel("epoch")
         axis.tick_params(labelbottom=True)

@@ -21,7 +21,8 @@ from firmware_sim.formats import ONE
 from firmware_sim.program import Program
 
 SCORE_ONE = ONE * ONE
-BASELINE, TEACHER = "baseline", "teacher"
+BASELINE, TEACHER = runs.BASELINE, runs.TEACHER
+MISSING = "missing_records"
 
 Scorer = Callable[[NDArray[np.int8], NDArray[np.int8] | None], NDArray[np.floating]]
 """Logits (n, classes) of beats (n, window) and context (n, 5)."""
@@ -76,7 +77,15 @@ class Subject:
         trained = None
         if self.protocol is not None:
             trained = f"training records of {self.protocol}"
+            missing = {name for run in self.members for name in run.metrics.get(MISSING, ())}
+            if missing:
+                trained += f", {len(missing)} records of the protocol missing"
         return {"name": self.name, "kind": self.kind, "trained_on": trained}
+
+    @property
+    def distilled(self) -> bool:
+        """Whether there is a baseline beside it."""
+        return any(run.baseline is not None for run in self.members)
 
     def seen_in_training(self, records: tuple[str, ...]) -> tuple[str, ...]:
         """Return those of `records` that were training records."""
@@ -185,11 +194,13 @@ def rows_of(
     notes : list of str
         What was left out, and why.
     """
-    rows, notes = [], []
+    rows: list[Row] = []
+    notes = _unused_teachers(subject)
+    kind = "distilled student" if subject.distilled else "student"
     if subject.programs:
-        rows.append(_program_row(PROGRAM, "integer program", subject.programs, test))
+        rows.append(_program_row(PROGRAM, f"{kind}, integer", subject.programs, test))
     if subject.networks:
-        rows.append(_network_row(FLOAT, "float student", subject.networks, test))
+        rows.append(_network_row(FLOAT, f"{kind}, float", subject.networks, test))
     asked: dict[str, tuple[Run, ...]] = {}
     if not rows:
         asked[TEACHER] = subject.members
@@ -205,6 +216,19 @@ def rows_of(
         elif members:
             notes.append(f"The {name} is left out: PyTorch is not installed.")
     return rows, notes
+
+
+def _unused_teachers(subject: Subject) -> list[str]:
+    """Say how many seeds had a teacher that was worse than the baseline, and was not used."""
+    told = [run.metrics.get("distillation") or {} for run in subject.members]
+    unused = sum(item.get("used") is False for item in told)
+    if not unused:
+        return []
+    seeds = f" in {unused} of {len(told)} seeds" if len(told) > 1 else ""
+    return [
+        f"The teacher was not used{seeds}: on validation records it was worse than the baseline, "
+        "which is the student here."
+    ]
 
 
 def _program_row(name: str, what: str, programs: tuple[Program, ...], test: HeldOut) -> Row:
@@ -239,7 +263,7 @@ def _member_row(
     programs = tuple(run.program for run in members if run.program is not None)
     networks = tuple(run.float_network for run in members if run.float_network is not None)
     if members and len(programs) == len(members):
-        return _program_row(name, f"{name}, integer program", programs, test)
+        return _program_row(name, f"{name}, integer", programs, test)
     if members and len(networks) == len(members):
         return _network_row(name, f"{name}, float", networks, test)
     if not members or load_scorer is None:

@@ -31,7 +31,6 @@ TITLES = {
     "auprc_s": "AUPRC S",
     "calibration_error": "calibration error",
 }
-ROW_TITLES = {"program": "integer program", "float": "float student"}
 
 
 @dataclass(frozen=True)
@@ -68,6 +67,11 @@ def value_of(numbers: Mapping[str, Any], name: str) -> Any:
     for part in name.split(".", 1):
         value = value.get(part) if isinstance(value, Mapping) else None
     return value
+
+
+def model_title(report: Mapping[str, Any], key: str) -> str:
+    """Return what people call a model of the report."""
+    return str(models(report)[key]["what"])
 
 
 def show(value: float | None, name: str = "") -> str:
@@ -115,7 +119,7 @@ def main_table(report: Mapping[str, Any], *, spread: bool = True) -> Table:
         size = numbers.get("parameters")
         write = _with_spread if spread else lambda n, name: show(value_of(n, name), name)
         cells = [write(numbers, name) for name in names]
-        rows.append((ROW_TITLES.get(key, key), f"{size:,}" if size else MISSING, *cells))
+        rows.append((model_title(report, key), f"{size:,}" if size else MISSING, *cells))
     notes = []
     for row in published(report["protocol"]):
         values = {name: row.values.get(name) for name in names}
@@ -148,7 +152,7 @@ def detail_table(report: Mapping[str, Any], key: str) -> Table:
         names = [name for name in names if name != "macro_f1"]
     rows = [(title_of(name), _with_spread(numbers, name), _limits(numbers, name)) for name in names]
     return Table(
-        f"{ROW_TITLES.get(key, key)} in full",
+        f"{model_title(report, key)} in full",
         ("number", "value", "95 % interval over records"),
         tuple(rows),
     )
@@ -166,7 +170,7 @@ def sensitivity_table(report: Mapping[str, Any], key: str) -> Table | None:
         cells = (show(value_of(values, name), name) for name in names)
         lines.append((row.replace("_", " "), *cells))
     return Table(
-        f"{ROW_TITLES.get(key, key)} without the records that decide",
+        f"{model_title(report, key)} without the records that decide",
         ("rows", *map(title_of, names)),
         tuple(lines),
     )
@@ -182,7 +186,7 @@ def confusion_table(report: Mapping[str, Any], key: str) -> Table:
     )
     seeds = report["n_seeds"]
     return Table(
-        f"{ROW_TITLES.get(key, key)}: beats by reference (rows) and label (columns)",
+        f"{model_title(report, key)}: beats by reference (rows) and label (columns)",
         ("reference", *labels),
         rows,
         f"Summed over {seeds} seeds." if seeds > 1 else "",
@@ -198,7 +202,7 @@ def record_table(report: Mapping[str, Any], key: str) -> Table:
         (record, f"{values['beats']:,}", *(show(value_of(values, n), n) for n in names))
         for record, values in models(report)[key]["per_record"].items()
     )
-    title = f"{ROW_TITLES.get(key, key)}, record by record"
+    title = f"{model_title(report, key)}, record by record"
     return Table(title, ("record", "beats", *map(title_of, names)), rows)
 
 

@@ -29,8 +29,8 @@ def rows(held: heldout.HeldOut) -> list[report.Row]:
     said = tuple(heldout.program_predictions(held, program) for program in programs)
     digests = tuple(program.digest for program in programs)
     return [
-        report.Row("program", "integer program", said, 140, (), digests),
-        report.Row("float", "float student", (said[0], said[1], said[0]), 140),
+        report.Row("program", "student, integer", said, 140, (), digests),
+        report.Row("float", "student, float", (said[0], said[1], said[0]), 140),
         report.Row("baseline", "plain student", said[::-1], 140),
         report.Row("teacher", "teacher", said[:1], 964_002),
     ]
