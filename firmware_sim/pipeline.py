@@ -1,0 +1,282 @@
+"""Samples in, labelled beats out: everything that the firmware does, from ADC counts to label.
+
+R peaks come from `detector.py`. A beat is decided at the first sample at which both hold:
+
+- its window is complete, `window - window // 2 - 1` samples after the R peak;
+- if the program uses the RR context: the next R peak was found, or the beat's deadline passed. The
+  deadline is the time-out of `rhythm.py` (twice the slow mean RR, where the value saturates) plus
+  the detector's reach. An R peak within the time-out is found by then, unless it comes from
+  search-back; then the deadline decides, and the value stays saturated. So what a beat says depends
+  on the samples up to its decision, never on how they are cut into calls.
+
+Beats come out in the order of their R peaks, at most one beat late. A beat whose window leaves the
+stream, at its start, its end or a gap, is not classified; it counts as an R peak for the rhythm.
+At a gap (lead off, samples lost) everything starts anew: no window, no filter and no RR interval
+reaches across. `flush` ends the stream: beats with a complete window that wait for the next R peak
+are decided with an unknown interval after them.
+
+A device needs less memory than this. It keeps a ring of one window, runs the network when a window
+is complete, for the best candidate of search-back as for a beat, and keeps the four mean values
+until the RR context is known: the head is all that is left to compute then.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from firmware_sim import network
+from firmware_sim.beat import normalize, window_edges
+from firmware_sim.detector import Detection, Detector, as_counts
+from firmware_sim.program import Program
+from firmware_sim.rhythm import Rhythm
+
+FLAT_COUNTS = 8
+"""A window that spans fewer counts holds no heartbeat worth a label."""
+CLIPPED_MS = 40
+"""A run this long at the window's largest or smallest value is a signal cut off by a rail."""
+
+GOOD, FLAT, CLIPPED = "good", "flat", "clipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """One classified beat.
+
+    Attributes
+    ----------
+    sample : int
+        Sample number of the R peak in the stream.
+    time_s : float
+        The same in seconds.
+    label : str
+        Class name.
+    label_index : int
+        Index into the program's labels.
+    scores : tuple of int
+        The head's output, one a class, on the scale 2**-14.
+    rr_s : float or None
+        Seconds since the R peak before; None for the first after a start or a gap.
+    context : tuple of int
+        The five RR values in Q0.7 that entered the head; empty for a program without context.
+    quality : str
+        Of the window: ``"good"``; ``"flat"``, it spans fewer than 8 counts; ``"clipped"``, it stays
+        at its largest or smallest value for 40 ms or more.
+    search_back : bool
+        The R peak was found by search-back.
+    """
+
+    sample: int
+    time_s: float
+    label: str
+    label_index: int
+    scores: tuple[int, ...]
+    rr_s: float | None
+    context: tuple[int, ...]
+    quality: str
+    search_back: bool
+
+
+@dataclass(slots=True)
+class _Pending:
+    """An R peak that waits for its window or for the next R peak."""
+
+    detection: Detection
+    rr_before: int | None
+    rhythm: Rhythm
+    complete_at: int
+    deadline: int | None
+    following: Detection | None = None
+
+    def decided_at(self) -> int:
+        """Number of the sample at which the beat is decided, as far as is known."""
+        if self.deadline is None:
+            return self.complete_at
+        if self.following is None:
+            return max(self.complete_at, self.deadline)
+        return max(self.complete_at, min(self.deadline, self.following.found_at))
+
+
+class Pipeline:
+    """The firmware with its state.
+
+    Parameters
+    ----------
+    program : Program
+        What classifies the beats; its rate is the rate of the samples, 125 ... 500.
+
+    Raises
+    ------
+    EcgedgeError
+        When the detector does not work at the program's rate.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._begin(0)
+
+    def _begin(self, sample: int) -> None:
+        """Start with nothing remembered; `sample` is the number of the next sample."""
+        self._detector = Detector(self.program.fs, start=sample)
+        self._rhythm = Rhythm()
+        self._last: int | None = None
+        self._pending: deque[_Pending] = deque()
+        self._counts = np.empty(0, dtype=np.int64)
+        self._counts_start = sample
+
+    @property
+    def position(self) -> int:
+        """Number of the next sample."""
+        return self._detector.position
+
+    def push(self, samples: ArrayLike) -> list[Beat]:
+        """Take samples; return the beats that they decide, in the order of their R peaks.
+
+        Parameters
+        ----------
+        samples : (n,) integers
+            ADC counts in the range of int16.
+
+        Raises
+        ------
+        EcgedgeError
+            When the samples are no such integers. Nothing has been taken then.
+        """
+        counts = as_counts(samples)
+        self._counts = np.concatenate([self._counts, counts])
+        for detection in self._detector.process(counts):
+            self._add(detection)
+        decided = []
+        while self._pending and self._pending[0].decided_at() < self.position:
+            decided.append(self._pending.popleft())
+        beats = self._classify(decided)
+        self._trim()
+        return beats
+
+    def reset(self, at_sample: int | None = None) -> list[Beat]:
+        """Begin anew after a gap; return the beats that were waiting, as `flush` does.
+
+        Parameters
+        ----------
+        at_sample : int, optional
+            Number of the next sample; by default the numbers go on without a hole.
+
+        Raises
+        ------
+        ValueError
+            When `at_sample` lies before samples that were taken.
+        """
+        at_sample = self.position if at_sample is None else at_sample
+        if at_sample < self.position:
+            raise ValueError(f"sample {at_sample} lies before sample {self.position}")
+        whole = [p for p in self._pending if p.complete_at < self.position]
+        for pending in whole:  # push has returned all others
+            pending.deadline = None
+        beats = self._classify(whole)
+        self._begin(at_sample)
+        return beats
+
+    def flush(self) -> list[Beat]:
+        """End the stream; return the beats that were waiting for the R peak after them."""
+        return self.reset()
+
+    def _add(self, detection: Detection) -> None:
+        """Take an R peak into the rhythm and let it wait for its window."""
+        if self._pending:
+            self._pending[-1].following = detection
+        rr = None if self._last is None else detection.sample - self._last
+        if rr is not None:
+            self._rhythm = self._rhythm.after(rr, self.program.fs)
+        self._last = detection.sample
+        start, stop = window_edges(detection.sample, self.program.window)
+        timeout = self._rhythm.timeout() if self.program.context else None
+        deadline = None
+        if timeout is not None:
+            deadline = detection.sample + timeout + self._detector.timing.reach
+        complete_at = max(stop - 1, detection.found_at)
+        if start >= self._detector.start:
+            self._pending.append(_Pending(detection, rr, self._rhythm, complete_at, deadline))
+
+    def _context(self, pending: _Pending) -> tuple[int, ...]:
+        """Return the RR context of a decided beat; the interval after it may be unknown."""
+        rhythm, following = pending.rhythm, pending.following
+        after: int | None = None
+        if pending.deadline is not None:
+            after = rhythm.timeout()
+            if following is not None and following.found_at <= pending.deadline:
+                after = following.sample - pending.detection.sample
+        return rhythm.context(after, self.program.fs)
+
+    def _classify(self, decided: list[_Pending]) -> list[Beat]:
+        """Run the network on beats whose windows are complete."""
+        if not decided:
+            return []
+        program = self.program
+        peaks = np.array([p.detection.sample for p in decided])
+        first = peaks - program.window // 2 - self._counts_start
+        windows = self._counts[first[:, None] + np.arange(program.window)]
+        context = np.array([self._context(p) for p in decided], dtype=np.int8)
+        output = network.run(program, normalize(windows), context if program.context else None)
+        names = quality(windows, program.fs)
+        beats = []
+        for i, p in enumerate(decided):
+            index = int(output.label_index[i])
+            beats.append(
+                Beat(
+                    sample=p.detection.sample,
+                    time_s=p.detection.sample / program.fs,
+                    label=program.labels[index],
+                    label_index=index,
+                    scores=tuple(output.scores[i].tolist()),
+                    rr_s=None if p.rr_before is None else p.rr_before / program.fs,
+                    context=tuple(context[i].tolist()) if program.context else (),
+                    quality=names[i],
+                    search_back=p.detection.search_back,
+                )
+            )
+        return beats
+
+    def _trim(self) -> None:
+        """Drop counts that no window can need any more."""
+        t = self._detector.timing
+        oldest = self.position - t.candidate_age - t.reach
+        if self._pending:
+            oldest = min(oldest, self._pending[0].detection.sample)
+        drop = oldest - self.program.window // 2 - self._counts_start
+        if drop > len(self._counts) // 2:
+            self._counts = self._counts[drop:].copy()
+            self._counts_start += drop
+
+
+def quality(windows: NDArray[np.integer], fs: int) -> list[str]:
+    """Say of each window of counts, (n, W), whether it is good, flat or clipped."""
+    low, high = windows.min(axis=1), windows.max(axis=1)
+    flat = high - low < FLAT_COUNTS
+    run = max(2, (CLIPPED_MS * fs + 500) // 1000)
+    clipped = _longest_run(windows == high[:, None], run) | _longest_run(
+        windows == low[:, None], run
+    )
+    return [FLAT if f else CLIPPED if c else GOOD for f, c in zip(flat, clipped, strict=True)]
+
+
+def _longest_run(marks: NDArray[np.bool_], length: int) -> NDArray[np.bool_]:
+    """Say for each row whether `length` neighbours are all marked."""
+    total = np.cumsum(marks, axis=1, dtype=np.int32)
+    total = np.pad(total, ((0, 0), (1, 0)))
+    result: NDArray[np.bool_] = (total[:, length:] - total[:, :-length] == length).any(axis=1)
+    return result
+
+
+def run(program: Program, counts: ArrayLike) -> list[Beat]:
+    """Return the beats of a whole recording: one push and a flush.
+
+    Parameters
+    ----------
+    program : Program
+        What classifies the beats.
+    counts : (n,) integers
+        ADC counts in the range of int16, at the program's rate.
+    """
+    pipeline = Pipeline(program)
+    return pipeline.push(counts) + pipeline.flush()
