@@ -23,6 +23,8 @@ from firmware_sim.errors import EcgedgeError
 CALIBRATION_BEATS = 2000
 RECALIBRATE_AFTER = (1, 3, 7)
 """Float epochs after which gains are set anew, while activations still grow."""
+WARMED_UP = 1 << 20
+"""The epoch that warm-ups see in the fixed phase: long over."""
 PLATEAU_PATIENCE = 3
 PLATEAU_FACTOR = 0.5
 
@@ -162,16 +164,15 @@ class _Loop:
     def epoch(self) -> tuple[Tensor, float]:
         """Train one epoch; return the mean loss of each start and the last learning rate."""
         epoch, config = self.fit.position.epoch, self.config
-        weights = class_weights(
-            self.counts, config.imbalance, epoch if not self.phase.fixed else 10**6
-        ).to(self.device)
+        warm = WARMED_UP if self.phase.fixed else epoch
+        weights = class_weights(self.counts, config.imbalance, warm).to(self.device)
         order = draw(self.train.y, self.counts, config.imbalance, config.draws)
         self.fit.model.train()
         total, rate = torch.zeros(self.starts), 0.0
         for i, index in enumerate(torch.split(order, config.batch)):
             rate = self.set_rate(epoch * self.steps + i)
             q, context = augmented(self.train, index, config.augmentation, self.device)
-            batch = Batch(index, q, context, self.train.y[index].to(self.device), weights, epoch)
+            batch = Batch(index, q, context, self.train.y[index].to(self.device), weights, warm)
             logits, features = self.fit.model(q, context, fixed=self.phase.fixed)
             losses = self.loss(logits, features, batch)
             self.optimizer.zero_grad(set_to_none=True)

@@ -44,7 +44,7 @@ class Watch:
 
     def say(self, text: str) -> None:
         """Print one line."""
-        self.console.print(text, highlight=False)
+        self.console.print(text, highlight=False, soft_wrap=True)
 
     def phase(self, name: str, epochs: int, done: int = 0) -> Callable[[Epoch], None]:
         """Begin a bar and return what listens to its epochs."""

@@ -57,8 +57,8 @@ def train_run(
     data: Data | None = None,
     loss: nn.Module | None = None,
     resume: bool = False,
+    begun: bool = False,
     watch: Watch | None = None,
-    extra_config: dict[str, Any] | None = None,
     extra_metrics: dict[str, Any] | None = None,
 ) -> runs.Run:
     """Train one model and write its run folder.
@@ -79,8 +79,10 @@ def train_run(
         Go on with the run in `out`.
     watch : Watch, optional
         Shows progress; silent by default.
-    extra_config, extra_metrics : dict, optional
-        What else belongs into the folder's files.
+    begun : bool
+        The folder is there already, with its configuration.
+    extra_metrics : dict, optional
+        What else belongs into `metrics.json`.
 
     Returns
     -------
@@ -95,12 +97,12 @@ def train_run(
     if resume:
         config = config_of(out)
     data = data or read_data(folder, config)
-    if not resume:
-        run_folder.begin(out, to_json(config) | (extra_config or {}))
+    if not resume and not begun:
+        run_folder.begin(out, to_json(config))
     try:
         return _train(config, out, data, loss, resume, watch, extra_metrics or {})
     except BaseException:
-        if not resume and not (out / runs.CHECKPOINT).exists():
+        if not resume and not begun and not (out / runs.CHECKPOINT).exists():
             shutil.rmtree(out, ignore_errors=True)
         raise
 
@@ -212,9 +214,9 @@ def _next_fit(fit: Fit, data: Data, config: TrainConfig, device: torch.device) -
 def _draw(out: Path, watch: Watch) -> None:
     """Draw the run's pictures; a machine without matplotlib trains all the same."""
     try:
-        from ecgedge.training.pictures import draw
+        from ecgedge.run_pictures import draw_run
 
-        draw(out)
+        draw_run(out)
     except ModuleNotFoundError as error:
         if error.name != "matplotlib":
             raise
@@ -234,6 +236,16 @@ def _tell(out: Path, metrics: dict[str, Any], result: Result, watch: Watch) -> N
         )
     if result.threshold is not None and not result.threshold.within_limits:
         watch.say("note: no threshold keeps both limits on validation records; least violation.")
+
+
+def train_or_go_on(
+    folder: Path, config: TrainConfig, out: Path, *, data: Data | None, watch: Watch
+) -> runs.Run:
+    """Train a run, go on with it where it was broken off, or read it when it is done."""
+    if runs.is_run(out) and runs.load_run(out).finished:
+        return runs.load_run(out)
+    resume = (out / runs.CHECKPOINT).is_file()
+    return train_run(folder, config, out, data=data, resume=resume, watch=watch)
 
 
 def train_seeds(

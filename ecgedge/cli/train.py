@@ -1,0 +1,251 @@
+"""`ecgedge train` and `ecgedge distill`: from records to a run folder."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ecgedge.runs import Run
+    from ecgedge.training.config import TrainConfig
+
+Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+
+_STUDENT: list[Decorator] = [
+    click.option(
+        "--protocol",
+        type=click.Choice(["ds1-ds2", "replica"]),
+        default="ds1-ds2",
+        show_default=True,
+        help="Whose training records are read.",
+    ),
+    click.option(
+        "--task", help="Label map; by default that of the protocol (nsvf, symbol-binary)."
+    ),
+    click.option(
+        "--aami-map",
+        type=click.Choice(["aami", "bxb"]),
+        default="aami",
+        show_default=True,
+        help="Escape beats (e, j, n) are N, or S as WFDB's bxb has them.",
+    ),
+    click.option("--lead", help="Lead by name, or first; by default that of the protocol."),
+    click.option("--fs", type=click.IntRange(50, 2000), help="Samples per second [360]."),
+    click.option("--depth", type=click.IntRange(1, 3), help="Token layers [1; two classes: 3]."),
+    click.option(
+        "--context/--no-context",
+        default=None,
+        help="RR context into the last layer [on; two classes: off].",
+    ),
+    click.option(
+        "--bound",
+        type=click.Choice(["l1", "tanh", "none"]),
+        default="l1",
+        show_default=True,
+        help="Bound of the convolutions; none switches all bounds off and stays float.",
+    ),
+    click.option(
+        "--activation",
+        type=click.Choice(["relu", "tanh"]),
+        default="relu",
+        show_default=True,
+        help="tanh stays float, for comparison.",
+    ),
+]
+
+_TRAINING: list[Decorator] = [
+    click.option("--restarts", type=click.IntRange(1, 256), help="Starts trained at once [16]."),
+    click.option("--epochs", type=click.IntRange(1), help="Float epochs."),
+    click.option("--fine-epochs", type=click.IntRange(0), help="Epochs with integer roundings."),
+    click.option("--draws", type=click.IntRange(1), help="Beats drawn in an epoch."),
+    click.option("--batch", type=click.IntRange(1), help="Beats in a step."),
+    click.option("--learning-rate", type=click.FloatRange(0, min_open=True)),
+    click.option("--schedule", type=click.Choice(["one-cycle", "plateau", "constant"])),
+    click.option("--patience", type=click.IntRange(1), help="Epochs without gain before stopping."),
+    click.option("--token-dropout", type=click.FloatRange(0, 0.9)),
+    click.option("--dropout", type=click.FloatRange(0, 0.9)),
+    click.option(
+        "--class-weights/--no-class-weights", default=None, help="Weigh rare classes in the loss."
+    ),
+    click.option("--weight-power", type=click.FloatRange(0, 2), help="1 compensates fully."),
+    click.option("--weight-ratio", type=click.FloatRange(1), help="Largest weight."),
+    click.option(
+        "--sampler",
+        type=click.Choice(["none", "weighted", "balanced"]),
+        help="Draw rare classes more often; not together with class weights.",
+    ),
+    click.option("--seed", type=int, default=0, show_default=True),
+    click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto"),
+    click.option(
+        "--data",
+        type=click.Path(path_type=Path),
+        help="Folder that contains mitdb, or that folder; `excerpt` is the bundled one. "
+        "Default: $ECGEDGE_DATA, then the user's cache.",
+    ),
+    click.option(
+        "-o", "--out", type=click.Path(path_type=Path), required=True, help="Run folder to write."
+    ),
+    click.option("--resume", is_flag=True, help="Go on with the run in the folder."),
+    click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output."),
+]
+
+_IN_IMBALANCE = {
+    "class_weights": "class_weights",
+    "weight_power": "power",
+    "weight_ratio": "ratio",
+    "sampler": "sampler",
+}
+
+
+def _all(options: list[Decorator]) -> Decorator:
+    """Put several options on one command."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def _config(values: dict[str, Any]) -> "TrainConfig":
+    """Make the configuration from what was given on the command line; the rest is default."""
+    from ecgedge.training.config import Imbalance, for_protocol
+
+    given = {name: value for name, value in values.items() if value is not None}
+    weights = {_IN_IMBALANCE[n]: given.pop(n) for n in list(given) if n in _IN_IMBALANCE}
+    if weights.get("sampler", "none") != "none":
+        weights.setdefault("class_weights", False)
+    if "context" in given:
+        given["context"] = 5 if given["context"] else 0
+    if "fs" in given:
+        given["window"] = given["fs"]
+    if weights:
+        given["imbalance"] = Imbalance(**weights)
+    return for_protocol(given.pop("protocol"), **given)
+
+
+def _database(data: Path | None) -> Path:
+    from ecgedge.data.locate import EXCERPT, excerpt, find_database
+
+    return excerpt() if data == Path(EXCERPT) else find_database("mitdb", data)
+
+
+def _report(done: "list[Run]", out: Path, as_json: bool) -> None:
+    """Say where the run is and how good it is on validation records."""
+    rows = [
+        {
+            "path": str(run.path),
+            "metric": run.metric,
+            "score": run.score,
+            "parameters": run.metrics["parameters"],
+            "program": run.metrics["program"],
+            "seconds": run.metrics["seconds"],
+            "distillation": run.metrics.get("distillation"),
+        }
+        for run in done
+    ]
+    if as_json:
+        click.echo(json.dumps({"path": str(out), "runs": rows}))
+        return
+    for row in rows:
+        click.echo(f"{row['path']}: {row['metric']} {row['score']:.3f} on validation records")
+    click.echo(f"next: ecgedge evaluate {out}")
+
+
+@click.command()
+@_all(_STUDENT)
+@click.option(
+    "--model", type=click.Choice(["student", "resnet18"]), default="student", show_default=True
+)
+@click.option(
+    "--seeds", type=click.IntRange(1), help="Train that many seeds into OUT/seed-0, seed-1 ..."
+)
+@_all(_TRAINING)
+def train(
+    data: Path | None, out: Path, resume: bool, as_json: bool, seeds: int | None, **values: Any
+) -> None:
+    """Train a student or a teacher on the training records of a protocol.
+
+    Many small students are trained side by side and validation by record picks one; it is then
+    trained on with the roundings of the integer program, so that what is written is the program
+    itself. Ctrl-C keeps the best so far.
+    """
+    from ecgedge.training.progress import Watch
+    from ecgedge.training.train import train_run, train_seeds
+
+    config, folder = _config(values), _database(data)
+    with Watch(quiet=as_json) as watch:
+        if seeds is not None:
+            done = train_seeds(folder, config, out, seeds, watch=watch)
+        else:
+            done = [train_run(folder, config, out, resume=resume, watch=watch)]
+    _report(done, out, as_json)
+
+
+@click.command()
+@_all(_STUDENT)
+@click.option(
+    "--teacher",
+    type=click.Path(path_type=Path),
+    help="Run folder of a trained teacher; by default one is trained.",
+)
+@click.option(
+    "--teacher-model", type=click.Choice(["resnet18"]), default="resnet18", show_default=True
+)
+@click.option(
+    "--teacher-training",
+    type=click.Choice(["short", "long"]),
+    default="short",
+    show_default=True,
+    help="A few epochs over a part of the beats, or forty over all.",
+)
+@click.option(
+    "--teacher-epochs", type=click.IntRange(1), help="Other than --teacher-training says."
+)
+@click.option("--alpha", type=click.FloatRange(0), help="Weight of the labels.")
+@click.option("--beta", type=click.FloatRange(0), help="Weight of the teacher's logits.")
+@click.option("--gamma", type=click.FloatRange(0), help="Weight of the teacher's features.")
+@click.option("--temperature", type=click.FloatRange(0, min_open=True))
+@click.option("--confidence", type=click.FloatRange(0, 1), help="Least that a teacher is sure.")
+@_all(_TRAINING)
+def distill(
+    data: Path | None,
+    out: Path,
+    resume: bool,
+    as_json: bool,
+    teacher: Path | None,
+    teacher_model: str,
+    teacher_training: str,
+    teacher_epochs: int | None,
+    **values: Any,
+) -> None:
+    """Train a student with the help of a large teacher.
+
+    OUT gets the distilled student, OUT/baseline the same student without a teacher, OUT/teacher
+    the teacher. A teacher that is worse than the baseline on validation records is not used.
+    """
+    from ecgedge.training.distill import distill as teach
+    from ecgedge.training.losses import Distillation
+    from ecgedge.training.progress import Watch
+
+    names = ("alpha", "beta", "gamma", "temperature", "confidence")
+    how = {name: values.pop(name) for name in names}
+    chosen = Distillation(**{n: v for n, v in how.items() if v is not None})
+    config, folder = _config(values), _database(data)
+    with Watch(quiet=as_json) as watch:
+        run = teach(
+            folder,
+            config,
+            chosen,
+            out,
+            teacher=teacher,
+            teacher_model=teacher_model,
+            long_teacher=teacher_training == "long",
+            teacher_changes={"epochs": teacher_epochs} if teacher_epochs else None,
+            resume=resume,
+            watch=watch,
+        )
+    _report([run], out, as_json)

@@ -1,0 +1,100 @@
+"""Pictures of runs, made from their folders. Needs matplotlib, not torch."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ecgedge import runs
+from ecgedge.evaluation.metrics import Predictions, confusion, predictions
+from firmware_sim.errors import EcgedgeError
+
+
+def history_of(path: Path) -> list[dict[str, Any]]:
+    """Return the log as training curves want it: epochs counted through, numbers by side."""
+    rows = []
+    for i, line in enumerate(runs.read_log(path), start=1):
+        row: dict[str, Any] = {"epoch": i, "train_loss": line["loss"]}
+        for name, value in line["details"].items():
+            row[f"validation_{name}"] = value
+        row["learning_rate"] = line["learning_rate"]
+        rows.append(row)
+    return rows
+
+
+def validation_of(path: Path) -> Predictions:
+    """Return what a run said about its validation beats.
+
+    Raises
+    ------
+    EcgedgeError
+        When the run is not finished or the file is damaged.
+    """
+    file = Path(path) / runs.PROBABILITIES
+    try:
+        with np.load(file, allow_pickle=False) as content:
+            return predictions(
+                tuple(str(n) for n in content["labels"]),
+                content["y"],
+                content["scores"],
+                content["record"],
+                tuple(str(n) for n in content["records"]),
+                predicted=content["predicted"],
+            )
+    except FileNotFoundError:
+        raise EcgedgeError(f"{path} is not finished; go on with its run by --resume.") from None
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise EcgedgeError(f"{file} is damaged ({type(error).__name__}); train again.") from None
+
+
+def _side_by_side(run: runs.Run) -> dict[str, Predictions]:
+    """Return a run's validation beats; a distilled run's with its baseline and its teacher."""
+    if run.baseline is None:
+        return {run.name: validation_of(run.path)}
+    named = (("distilled", run), ("baseline", run.baseline), ("teacher", run.teacher))
+    return {name: validation_of(one.path) for name, one in named if one and one.finished}
+
+
+def _roc(models: Mapping[str, Predictions], note: str, file: Path) -> Path:
+    from ecgedge.evaluation import plots, style
+
+    curves = {name: plots.ranking(beats) for name, beats in models.items()}
+    return style.save(plots.roc({"validation": curves}, note=note), file)
+
+
+def draw_run(path: Path) -> list[Path]:
+    """Draw training curves, ROC and confusion on validation records into the run's `plots/`.
+
+    Returns
+    -------
+    list of Path
+        The files.
+    """
+    from ecgedge.evaluation import plots, style
+
+    run = runs.load_run(path)
+    models = _side_by_side(run)
+    target = run.path / runs.PLOTS
+    target.mkdir(exist_ok=True)
+    note = f"Validation records only: {', '.join(run.metrics.get('validation_records', []))}."
+    made = []
+    if history := history_of(run.path):
+        figure = plots.training_curves(history, title=run.name)
+        made.append(style.save(figure, target / "training.png"))
+    made.append(_roc(models, note, target / "roc.png"))
+    matrices = {
+        name: (confusion(beats.y, beats.predicted, len(beats.labels)), beats.labels)
+        for name, beats in models.items()
+    }
+    figure = plots.confusion_matrices(matrices, note=note)
+    made.append(style.save(figure, target / "confusion.png"))
+    return made
+
+
+def draw_several(paths: Sequence[Path], file: Path) -> Path:
+    """Draw the ROC of several runs, normal against the rest, each on its own validation beats."""
+    chosen = [runs.load_run(path) for path in paths]
+    models = {str(run.path): validation_of(run.path) for run in chosen}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return _roc(models, "Each run on its own validation records.", file)
