@@ -195,7 +195,6 @@ class _Chunk:
     comparisons: dict[str, tuple[Comparison, tuple[str, ...]] | str]
     largest: dict[str, int]
     clipped: dict[str, tuple[int, int]]
-    compared_with_golden: Comparison | str | None = None
 
 
 @dataclass
@@ -339,12 +338,16 @@ def run_engines(
         return _run_chunk(bundle, engines, source.q[part], context)
 
     with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, MAX_WORKERS)) as pool:
-        for (source, start, _), chunk in zip(work, pool.map(job, work), strict=True):
-            _add(tallies, chunk, source, start)
-            bounds.add(chunk)
-            done += chunk.beats
-            if progress is not None:
-                progress(done, total)
+        try:
+            for (source, start, _), chunk in zip(work, pool.map(job, work), strict=True):
+                _add(tallies, chunk, source, start)
+                bounds.add(chunk)
+                done += chunk.beats
+                if progress is not None:
+                    progress(done, total)
+        except BaseException:  # Ctrl-C shall not wait for what is still queued
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return {name: tally.report() for name, tally in tallies.items()}, bounds
 
 

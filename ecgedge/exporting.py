@@ -1,0 +1,174 @@
+"""From a run folder to a bundle: what the card says comes from the run's own files."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgedge import __version__
+from ecgedge.data.beats import prepare_beats
+from ecgedge.data.locate import excerpt, listed_records
+from ecgedge.runs import Run, load_run, read_json
+from export.bundle import write_bundle
+from export.card import Provenance, Result
+from export.golden import Golden, make_golden
+from firmware_sim.errors import EcgedgeError
+from firmware_sim.program import Program
+
+REPORT = Path("evaluation") / "report.json"
+GOLDEN_BEATS_PER_SYMBOL = 4
+TRAINING_FACTS = {
+    "protocol": "split of records",
+    "task": "task",
+    "aami_map": "map of annotations to classes",
+    "lead": "lead",
+    "bound": "bound of the convolutions",
+    "depth": "token layers",
+    "restarts": "starts trained side by side",
+    "epochs": "epochs with floats",
+    "fine_epochs": "epochs with the integer roundings",
+    "seed": "seed",
+}
+"""Key of the run's configuration -> what the card calls it."""
+OPTIONS = ("protocol", "task", "bound", "restarts", "seed")
+AREAS = {
+    "auroc_n_rest": "AUROC, N against the rest",
+    "auroc_V": "AUROC, V",
+    "auroc_S": "AUROC, S",
+}
+RATES = {
+    "macro_f1_nsv": "macro-F1 over N, S, V",
+    "macro_f1_nsvf": "macro-F1 over N, S, V, F",
+    "f1_abnormal": "F1",
+    "miss_rate": "miss rate",
+    "false_positive_rate": "false-positive rate",
+    "accuracy": "accuracy",
+    **AREAS,
+}
+CLASS_RATES = {"se": "Se", "ppv": "+P", "f1": "F1"}
+
+
+def golden_of(program: Program) -> Golden:
+    """Make golden vectors: real beats of every annotation symbol, extremes, noise.
+
+    The real beats come from the bundled excerpt, a few of each symbol, evenly over its records.
+    """
+    folder = excerpt()
+    beats = prepare_beats(folder, listed_records(folder), fs=program.fs, window=program.window)
+    chosen: list[int] = []
+    for symbol in sorted(set(beats.symbol.tolist())):
+        found = np.flatnonzero(beats.symbol == symbol)
+        at = np.linspace(0, len(found) - 1, min(GOLDEN_BEATS_PER_SYMBOL, len(found)))
+        chosen += found[at.astype(int)].tolist()
+    index: NDArray[np.int64] = np.array(sorted(chosen), dtype=np.int64)
+    context = beats.context[index] if program.context else None
+    return make_golden(program, beats.q[index], context)
+
+
+def report_of(run: Run) -> dict[str, Any] | None:
+    """Return the run's evaluation, if there is one and it is of this very program."""
+    path = run.path / REPORT
+    if run.program is None or not path.is_file():
+        return None
+    report = read_json(path)
+    return report if report.get("program_sha256") == run.program.digest else None
+
+
+def _result(name: str, value: object, limits: object) -> Result | None:
+    if not isinstance(value, int | float):
+        return None
+    low, high = limits if isinstance(limits, list) and len(limits) == 2 else (None, None)
+    return Result(name, float(value), low, high)
+
+
+def results_of(report: Mapping[str, Any]) -> tuple[Result, ...]:
+    """Return the figures of the integer program from an evaluation report."""
+    numbers = report.get("program", {})
+    intervals = numbers.get("intervals", {})
+    found = [_result(text, numbers.get(k), intervals.get(k)) for k, text in RATES.items()]
+    for label in report.get("classes", ()):
+        for key, text in CLASS_RATES.items():
+            value = (numbers.get(key) or {}).get(label)
+            found.append(_result(f"{label}: {text}", value, (intervals.get(key) or {}).get(label)))
+    return tuple(result for result in found if result is not None)
+
+
+def _evaluated_on(report: Mapping[str, Any]) -> str:
+    test = report.get("test", {})
+    text = (
+        f"the test records of {report.get('protocol')}: {test.get('beats')} beats of "
+        f"{test.get('records')} records of {test.get('database')}, lead {test.get('lead')}"
+    )
+    note = report.get("note")
+    return f"{text}. {note.rstrip('.')}" if note else text
+
+
+def _training(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    facts = [(text, str(config[key])) for key, text in TRAINING_FACTS.items() if key in config]
+    teacher = "yes, by a large teacher" if config.get("distillation") else "no"
+    return [("data", "MIT-BIH Arrhythmia Database"), *facts, ("distilled", teacher)]
+
+
+def _command(config: Mapping[str, Any]) -> str:
+    verb = "distill" if config.get("distillation") else "train"
+    options = " ".join(
+        f"--{key.replace('_', '-')} {config[key]}" for key in OPTIONS if key in config
+    )
+    return f"ecgedge {verb} {options} -o RUN\necgedge export RUN -o BUNDLE"
+
+
+def provenance(run: Run) -> Provenance:
+    """Collect what the card says about where a program comes from."""
+    report = report_of(run)
+    return Provenance(
+        training=_training(run.config),
+        evaluated_on=_evaluated_on(report) if report else "",
+        results=results_of(report) if report else (),
+        command=_command(run.config),
+    )
+
+
+def export_run(
+    path: Path, output: Path, *, name: str | None = None, overwrite: bool = False
+) -> Program:
+    """Write a run as a bundle.
+
+    Parameters
+    ----------
+    path : Path
+        Run folder.
+    output : Path
+        Bundle folder to make.
+    name : str, optional
+        Name of the program; the run's own unless given.
+    overwrite : bool
+        Replace a folder that is there.
+
+    Returns
+    -------
+    Program
+        As it is in the bundle.
+
+    Raises
+    ------
+    EcgedgeError
+        When the run holds no integer program, or the folder exists.
+    """
+    run = load_run(path)
+    if run.program is None or run.float_network is None:
+        raise EcgedgeError(
+            f"the run {path} holds no integer program; export a finished student with a bound."
+        )
+    program = run.program if name is None else run.program.replace(name=name)
+    write_bundle(
+        output,
+        program,
+        run.float_network,
+        golden=golden_of(program),
+        origin=provenance(run),
+        made_by=f"ecgedge {__version__}",
+        overwrite=overwrite,
+    )
+    return program

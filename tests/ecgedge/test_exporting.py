@@ -1,0 +1,109 @@
+"""From a run folder to a bundle."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from calib.float_network import save_float_network
+from ecgedge.exporting import export_run, golden_of, provenance
+from ecgedge.runs import load_run
+from export.bundle import read_bundle
+from firmware_sim.errors import EcgedgeError
+from firmware_sim.program import Program, save_program
+from tests.networks import network_of
+from tests.programs import random_program
+
+CONFIG = {
+    "protocol": "ds1-ds2",
+    "task": "nsvf",
+    "bound": "l1",
+    "restarts": 16,
+    "seed": 3,
+    "lead": "MLII",
+}
+
+
+def write_run(folder: Path, program: Program, report: dict[str, Any] | None = None) -> Path:
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(CONFIG))
+    (folder / "metrics.json").write_text(json.dumps({"selection": {"score": 0.7}}))
+    save_program(program, folder / "program.json")
+    save_float_network(network_of(program), folder / "float_network.json")
+    if report is not None:
+        (folder / "evaluation").mkdir()
+        (folder / "evaluation" / "report.json").write_text(json.dumps(report))
+    return folder
+
+
+def report_for(program: Program, **changes: Any) -> dict[str, Any]:
+    return {
+        "protocol": "ds1-ds2",
+        "program_sha256": program.digest,
+        "classes": ["N", "S", "V", "F"],
+        "note": None,
+        "test": {"beats": 49000, "records": 22, "database": "mitdb", "lead": "MLII"},
+        "program": {
+            "macro_f1_nsv": 0.761,
+            "accuracy": None,
+            "f1": {"V": 0.9, "S": 0.5},
+            "intervals": {"macro_f1_nsv": [0.7, 0.8], "f1": {"V": [0.8, 0.95]}},
+        },
+        **changes,
+    }
+
+
+def test_a_run_becomes_a_bundle(tmp_path: Path) -> None:
+    program = random_program(0, window=125)
+    run = write_run(tmp_path / "run", program)
+    assert export_run(run, tmp_path / "bundle") == program
+    bundle = read_bundle(tmp_path / "bundle")
+    assert bundle.program == program
+    assert "Not evaluated" in bundle.card
+    assert "ecgedge train --protocol ds1-ds2 --task nsvf --bound l1" in bundle.card
+
+
+def test_the_name_can_be_chosen(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", random_program(0, window=125))
+    assert export_run(run, tmp_path / "bundle", name="other").name == "other"
+    assert read_bundle(tmp_path / "bundle").name == "other"
+
+
+def test_the_card_takes_figures_and_intervals_from_the_report(tmp_path: Path) -> None:
+    program = random_program(0, window=125)
+    run = write_run(tmp_path / "run", program, report_for(program))
+    export_run(run, tmp_path / "bundle")
+    card = read_bundle(tmp_path / "bundle").card
+    assert "| macro-F1 over N, S, V | 0.761 | 0.700 to 0.800 |" in card
+    assert "| V: F1 | 0.900 | 0.800 to 0.950 |" in card
+    assert "| S: F1 | 0.500 |  |" in card
+    assert "49000 beats of 22 records" in card
+
+
+def test_figures_that_are_not_results_say_so(tmp_path: Path) -> None:
+    program = random_program(0, window=125)
+    report = report_for(program, note="Not results: made on a part of the database.")
+    run = load_run(write_run(tmp_path / "run", program, report))
+    assert "Not results" in provenance(run).evaluated_on
+
+
+def test_a_report_of_another_program_is_not_used(tmp_path: Path) -> None:
+    other = random_program(9, window=125)
+    run = write_run(tmp_path / "run", random_program(0, window=125), report_for(other))
+    assert provenance(load_run(run)).results == ()
+
+
+def test_a_run_without_integers_is_refused(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", random_program(0, window=125))
+    (run / "program.json").unlink()
+    with pytest.raises(EcgedgeError, match="holds no integer program"):
+        export_run(run, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_golden_vectors_hold_real_beats_of_every_symbol() -> None:
+    golden = golden_of(random_program(0, window=125))
+    made = golden_of(random_program(0, window=125))
+    assert len(golden.q) > 20
+    assert (golden.q == made.q).all()
