@@ -138,7 +138,7 @@ def training_curves(
     epochs = np.arange(1, len(rows) + 1)
     changes = [i for i in range(1, len(rows)) if rows[i].get("phase") != rows[i - 1].get("phase")]
     panels = _panels(rows)
-    columns = min(4, max(1, len(panels)))
+    columns = 3 if len(panels) in (5, 6) else min(4, max(1, len(panels)))
     lines = max(1, -(-len(panels) // columns))
     figure, axes = canvas(
         lines, columns, (3.1 * columns, 2.3 * lines + 0.6), title=title, note=note, sharex=True

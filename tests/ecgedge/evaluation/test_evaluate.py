@@ -1,0 +1,262 @@
+"""Runs, runs of several seeds and bundles through `ecgedge evaluate`, on the bundled excerpt."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from calib.float_network import FloatNetwork, save_float_network
+from calib.quantize import quantize
+from calib.ranges import calibrate
+from ecgedge.cli.evaluate import evaluate as command
+from ecgedge.data.labels import label_map
+from ecgedge.evaluation import subject
+from ecgedge.evaluation.evaluate import evaluate, write_report
+from export.bundle import write_bundle
+from firmware_sim.errors import EcgedgeError
+from firmware_sim.program import save_program
+
+QUICK = ("--excerpt", "--no-plots", "--resamples", "20")
+
+
+def some_network(seed: int, task: str = "nsvf") -> FloatNetwork:
+    """A float student with random weights, calibrated on noise."""
+    random = np.random.default_rng(seed)
+    labels = label_map(task).labels
+    context = 0 if len(labels) == 2 else 5
+    values = random.dirichlet(np.ones(5), (4, 4)) * random.choice([-1, 1], (4, 4, 5))
+    network = FloatNetwork(
+        name=f"student-{seed}", task=task, fs=360, window=360, labels=labels, context=context,
+        conv_bound="l1", activation="relu",
+        conv_weight=values[..., :4], conv_bias=values[..., 4],
+        token_weight=random.uniform(-0.9, 0.9, (1, 4, 4)),
+        token_bias=random.uniform(0, 0.5, (1, 4)),
+        head_weight=random.uniform(-0.9, 0.9, (len(labels), 4 + context)),
+        head_bias=np.zeros(len(labels)),
+        pool_gain=(0,) * 4, token_gain=(0,), mean_gain=0,
+        threshold=0.01 if len(labels) == 2 else None,
+    )  # fmt: skip
+    x = random.uniform(-1, 1, (50, 360))
+    return calibrate(network, x, random.uniform(-1, 1, (50, 5)) if context else None)
+
+
+def make_run(path: Path, seed: int, *, task: str = "nsvf", model: str = "student") -> Path:
+    """A run folder as training leaves it, without its checkpoint."""
+    path.mkdir(parents=True)
+    config = {
+        "protocol": "replica" if task == "symbol-binary" else "ds1-ds2", "task": task,
+        "aami_map": "aami", "fs": 360, "window": 360, "model": model, "seed": seed,
+        "lead": "first" if task == "symbol-binary" else "MLII",
+    }  # fmt: skip
+    (path / "config.json").write_text(json.dumps(config))
+    metrics: dict[str, Any] = {"parameters": 964_002, "threshold": {"value": 164}}
+    (path / "metrics.json").write_text(json.dumps(metrics))
+    labels = label_map(task).labels
+    random = np.random.default_rng(seed)
+    y, scores = random.integers(0, len(labels), 60), random.normal(size=(60, len(labels)))
+    np.savez(
+        path / "probabilities.npz", y=y, scores=scores, predicted=scores.argmax(axis=1),
+        record=random.integers(0, 2, 60), records=np.array(["101", "106"]),
+        labels=np.array(labels),
+    )  # fmt: skip
+    if model == "student":
+        network = some_network(seed, task)
+        save_float_network(network, path / "float_network.json")
+        save_program(quantize(network), path / "program.json")
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(tmp_path_factory.mktemp("runs") / "student", 1)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("bundles") / "b"
+    network = some_network(2)
+    write_bundle(path, quantize(network), network)
+    return path
+
+
+def ask(*arguments: object) -> dict[str, Any]:
+    """Run the command with --json and return its object."""
+    result = CliRunner().invoke(command, [*map(str, arguments), *QUICK, "--json"])
+    assert result.exit_code == 0, result.output
+    content = json.loads(result.stdout)
+    assert isinstance(content, dict)
+    return content
+
+
+def test_a_run_is_evaluated_as_program_and_as_float(run: Path) -> None:
+    found = ask(run)
+    assert found["protocol"] == "ds1-ds2"
+    assert found["program"]["what"] == "student, integer"
+    assert found["float"]["what"] == "student, float"
+    assert found["parameters"] == 140
+    assert len(found["program_sha256"]) == 64
+    assert abs(found["float_minus_program"]["accuracy"]) < 0.2
+    assert found["subject"]["trained_on"] == "training records of ds1-ds2"
+
+
+def test_the_report_of_a_run_lies_in_its_folder_and_equals_the_json(run: Path) -> None:
+    found = ask(run)
+    assert json.loads((run / "evaluation" / "report.json").read_text()) == found
+    assert "Not results" in (run / "evaluation" / "report.md").read_text()
+    assert sorted(p.name for p in (run / "evaluation").iterdir()) == ["report.json", "report.md"]
+
+
+def test_without_json_tables_are_printed(run: Path) -> None:
+    result = CliRunner().invoke(command, [str(run), *QUICK, "--records"])
+    assert result.exit_code == 0
+    assert "macro-F1" in result.stdout
+    assert "record by record" in result.stdout
+
+
+def test_a_bundle_is_only_printed_unless_a_folder_is_named(bundle: Path, tmp_path: Path) -> None:
+    before = sorted(bundle.iterdir())
+    found = ask(bundle)
+    assert found["subject"]["kind"] == "bundle"
+    assert any("not known" in trap for trap in found["traps"])
+    assert sorted(bundle.iterdir()) == before
+    ask(bundle, "-o", tmp_path / "report")
+    assert (tmp_path / "report" / "report.json").is_file()
+
+
+@pytest.mark.slow
+def test_seeds_are_reported_as_mean_and_spread(tmp_path: Path) -> None:
+    for seed in range(3):
+        make_run(tmp_path / "many" / f"seed-{seed}", seed)
+    found = ask(tmp_path / "many")
+    alone = [ask(tmp_path / "many" / f"seed-{seed}")["program"] for seed in range(3)]
+    assert found["n_seeds"] == 3
+    assert found["program"]["accuracy"] == pytest.approx(np.mean([r["accuracy"] for r in alone]))
+    assert found["program"]["sd"]["accuracy"] == pytest.approx(
+        np.std([r["accuracy"] for r in alone], ddof=1)
+    )
+    assert found["float"]["seeds"] == 3
+    assert len(found["program_sha256"]) == 3
+
+
+def test_baseline_and_teacher_stand_beside_a_distilled_student(
+    tmp_path: Path, excerpt: Path
+) -> None:
+    path = make_run(tmp_path / "d", 1, task="symbol-binary")
+    make_run(path / "baseline", 2, task="symbol-binary")
+    make_run(path / "teacher", 3, task="symbol-binary", model="resnet18")
+
+    def load(_: Path) -> subject.Scorer:
+        def scorer(q: Any, context: Any) -> Any:
+            logits = np.zeros((len(q), 2))
+            logits[:, 1] = 0.0101  # just above the threshold that training chose
+            return logits
+
+        return scorer
+
+    found = evaluate(path, excerpt, resamples=20, load_scorer=load)
+    report = found.report
+    assert [row.name for row in found.rows] == ["program", "float", "baseline", "teacher"]
+    assert report["rows"]["teacher"]["what"] == "teacher, resnet18"
+    assert report["rows"]["teacher"]["parameters"] == 964_002
+    assert report["rows"]["teacher"]["threshold"] == pytest.approx(164 / 2**14)
+    assert report["rows"]["teacher"]["false_positive_rate"] == 1
+    assert report["program"]["what"] == "distilled student, integer"
+    assert set(report["comparisons"]) == {
+        "program - baseline", "program - teacher", "teacher - baseline",
+    }  # fmt: skip
+    assert set(found.validation) == {"program", "baseline", "teacher"}
+    without = evaluate(path, excerpt, resamples=20)
+    assert "teacher" not in without.report["rows"]
+    assert any("PyTorch" in trap for trap in without.report["traps"])
+
+
+def test_a_teacher_that_was_not_used_is_told(tmp_path: Path, excerpt: Path) -> None:
+    path = make_run(tmp_path / "d", 1)
+    (path / "metrics.json").write_text(json.dumps({"distillation": {"used": False}}))
+    report = evaluate(path, excerpt, resamples=20).report
+    assert any("teacher was not used" in trap for trap in report["traps"])
+
+
+def test_test_records_that_were_training_records_are_no_results(run: Path) -> None:
+    found = ask(run, "--protocol", "replica", "-o", run.parent / "other")
+    assert found["is_result"] is False
+    assert "were training records" in found["note"]
+
+
+def test_the_same_evaluation_twice_gives_the_same_bytes(run: Path, excerpt: Path) -> None:
+    texts = []
+    for _ in range(2):
+        place = write_report(evaluate(run, excerpt, resamples=20), run / "again", pictures=False)
+        texts.append((place / "report.json").read_bytes() + (place / "report.md").read_bytes())
+    assert texts[0] == texts[1]
+
+
+def test_a_folder_with_other_content_is_not_overwritten(
+    run: Path, excerpt: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(EcgedgeError, match="already exists"):
+        write_report(evaluate(run, excerpt, resamples=20), tmp_path, pictures=False)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def refuse(path: Path, match: str) -> None:
+    with pytest.raises(EcgedgeError, match=match):
+        subject.read_subject(path)
+
+
+def test_what_cannot_be_evaluated_is_refused_with_a_remedy(tmp_path: Path) -> None:
+    refuse(tmp_path / "nothing", "does not exist")
+    refuse(tmp_path, "neither a bundle nor a run")
+    unfinished = make_run(tmp_path / "u", 1)
+    (unfinished / "metrics.json").unlink()
+    refuse(unfinished, "--resume")
+    make_run(tmp_path / "mixed" / "seed-0", 0)
+    make_run(tmp_path / "mixed" / "seed-1", 1, task="symbol-binary")
+    refuse(tmp_path / "mixed", "different settings")
+
+
+def test_a_damaged_probabilities_file_is_named(run: Path, tmp_path: Path) -> None:
+    path = make_run(tmp_path / "r", 1)
+    (path / "probabilities.npz").write_bytes(b"PK not a zip")
+    with pytest.raises(EcgedgeError, match=r"probabilities\.npz is damaged"):
+        subject.saved_predictions(path)
+    (path / "probabilities.npz").unlink()
+    assert subject.saved_predictions(path) is None
+
+
+def test_pickled_probabilities_are_not_opened(tmp_path: Path) -> None:
+    content = io.BytesIO()
+    np.savez(content, labels=np.array([{}], dtype=object))
+    (tmp_path / "probabilities.npz").write_bytes(content.getvalue())
+    with pytest.raises(EcgedgeError, match="damaged"):
+        subject.saved_predictions(tmp_path)
+
+
+def test_excerpt_and_data_exclude_each_other(run: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(command, [str(run), "--excerpt", "--data", str(tmp_path)])
+    assert isinstance(result.exception, EcgedgeError)
+
+
+def test_the_command_module_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, ecgedge.cli.evaluate\n"
+        "heavy = {'numpy', 'scipy', 'torch', 'matplotlib', 'onnx', 'onnxruntime', 'wfdb'}\n"
+        "sys.exit(bool(heavy & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_evaluation_needs_no_torch() -> None:
+    code = (
+        "import sys\n"
+        "sys.modules['torch'] = None\n"
+        "import ecgedge.evaluation.evaluate, ecgedge.evaluation.pictures\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
