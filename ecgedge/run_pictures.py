@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -33,7 +34,7 @@ def validation_of(path: Path) -> Predictions:
     """
     file = Path(path) / runs.PROBABILITIES
     try:
-        with np.load(file, allow_pickle=False) as content:
+        with file.open("rb") as handle, np.load(handle, allow_pickle=False) as content:
             return predictions(
                 tuple(str(n) for n in content["labels"]),
                 content["y"],
@@ -44,7 +45,7 @@ def validation_of(path: Path) -> Predictions:
             )
     except FileNotFoundError:
         raise EcgedgeError(f"{path} is not finished; go on with its run by --resume.") from None
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise EcgedgeError(f"{file} is damaged ({type(error).__name__}); train again.") from None
 
 

@@ -1,0 +1,44 @@
+import json
+
+import pytest
+
+from ecgedge.training.config import Imbalance, TrainConfig, for_protocol, from_json, to_json
+from firmware_sim.errors import EcgedgeError
+
+
+def test_a_configuration_survives_json() -> None:
+    config = for_protocol("replica", seed=3, imbalance=Imbalance(power=0.7))
+    assert from_json(json.loads(json.dumps(to_json(config)))) == config
+
+
+def test_protocols_bring_task_lead_and_student() -> None:
+    main, replica = for_protocol("ds1-ds2"), for_protocol("replica")
+    assert (main.task, main.lead, main.depth, main.context) == ("nsvf", "MLII", 1, 5)
+    assert (replica.task, replica.lead) == ("symbol-binary", "first")
+    assert (replica.depth, replica.context) == (3, 0)
+
+
+def test_the_imbalance_is_corrected_once() -> None:
+    with pytest.raises(EcgedgeError, match="twice"):
+        Imbalance(class_weights=True, sampler="balanced")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"schedule": "cosine"},
+        {"device": "tpu"},
+        {"epochs": 0},
+        {"validation_share": 1.0},
+        {"task": "nsvx"},
+        {"protocol": "ds3"},
+    ],
+)
+def test_what_cannot_be_trained_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(EcgedgeError):
+        TrainConfig(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_configuration_with_unknown_keys_is_refused() -> None:
+    with pytest.raises(EcgedgeError, match="not a training configuration"):
+        from_json(to_json(TrainConfig()) | {"colour": "blue"})

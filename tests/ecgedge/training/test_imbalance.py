@@ -1,0 +1,32 @@
+import torch
+
+from ecgedge.training.config import Imbalance
+from ecgedge.training.imbalance import class_weights, draw
+
+COUNTS = torch.tensor([10_000, 100, 2_500, 0])
+
+
+def test_weights_grow_over_the_warm_up_to_their_bound() -> None:
+    how = Imbalance(power=0.5, ratio=8, warmup_epochs=3)
+    assert class_weights(COUNTS, how, 3).tolist() == [1, 8, 2, 1]
+    assert class_weights(COUNTS, how, 0).tolist() == [1, 2.75, 1.25, 1]
+    assert class_weights(COUNTS, Imbalance(class_weights=False), 9).tolist() == [1, 1, 1, 1]
+
+
+def test_without_a_sampler_no_beat_is_drawn_twice() -> None:
+    y = torch.zeros(100, dtype=torch.int64)
+    drawn = draw(y, torch.tensor([100]), Imbalance(), 60)
+    assert len(drawn) == len(set(drawn.tolist())) == 60
+
+
+def test_a_balanced_sampler_draws_all_classes_alike() -> None:
+    torch.manual_seed(0)
+    y = torch.cat([torch.zeros(9_900), torch.ones(100)]).long()
+    counts = torch.bincount(y)
+    share = {
+        name: y[draw(y, counts, Imbalance(False, sampler=name), 10_000)].float().mean()
+        for name in ("none", "weighted", "balanced")
+    }
+    assert abs(share["none"] - 0.01) < 0.001
+    assert 0.05 < share["weighted"] < 0.2
+    assert abs(share["balanced"] - 0.5) < 0.03
