@@ -91,9 +91,9 @@ def relu_pool(x: Tensor, weight: Tensor, bias: Tensor, pool: int, tokens: int) -
     flat_weight = weight.detach().reshape(-1, TAPS).to(x.dtype)
     flat_bias = bias.detach().reshape(-1).to(x.dtype)
     sums = masked_sums(rows, flat_weight, flat_bias).to(weight.dtype)
-    sums = sums.view(x.shape[0], tokens, TAPS + 1, starts, channels)
-    whole = torch.cat([weight, bias.unsqueeze(-1)], -1)
-    return torch.einsum("btksc,sck->scbt", sums, whole)
+    whole = torch.cat([weight, bias.unsqueeze(-1)], -1).reshape(-1, TAPS + 1)
+    pooled = (sums * whole.t()).sum(1)
+    return pooled.view(x.shape[0], tokens, starts, channels).permute(2, 3, 0, 1)
 
 
 def tanh_pool(x: Tensor, weight: Tensor, bias: Tensor, pool: int, tokens: int) -> Tensor:

@@ -24,7 +24,14 @@ from ecgedge.models.constrained import (
 from ecgedge.models.pooling import TAPS, accumulators, relu_pool, tanh_pool
 from ecgedge.models.rounding import whole_weights
 from firmware_sim.errors import EcgedgeError
-from firmware_sim.program import BRANCHES, CHANNELS, TOKEN_BITS, TOKEN_COUNT, segments
+from firmware_sim.program import (
+    BRANCHES,
+    CHANNELS,
+    TOKEN_BITS,
+    TOKEN_COUNT,
+    Segment,
+    segments,
+)
 
 CONV_BOUNDS: dict[str, Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]] = {
     "l1": bounded_l1,
@@ -230,7 +237,7 @@ class SegmentStudent(nn.Module):
         found = {}
         for i, segment in enumerate(self.segments):
             weight, bias = w.conv[:, i], ONE * w.conv_bias[:, i]
-            if fixed:  # wide sums must stay exact
+            if fixed and not self._fits_float32(segment):
                 weight, bias = weight.double(), bias.double()
             x = q[:, segment.start : segment.stop]
             shift = 7 + segment.pool_bits - self.pool_gain[:, i]
@@ -241,6 +248,11 @@ class SegmentStudent(nn.Module):
                 sums = relu_pool(x, weight, bias, segment.pool, segment.tokens)
             found[f"{segment.name}.pool"] = self._rescale(sums, shift, fixed).to(q.dtype)
         return found
+
+    def _fits_float32(self, segment: Segment) -> bool:
+        """Say whether every sum over a pool is exact in float32; half a divisor is added to it."""
+        reach = SCORE_ONE if self.config.conv_bound == "l1" else (TAPS + 1) * SCORE_ONE
+        return 2 * reach * segment.pool < 1 << 24
 
     def _rescale(self, sums: Tensor, shift: Tensor, fixed: bool) -> Tensor:
         """Divide by 2^shift per start, with rounding if asked, then clip."""
