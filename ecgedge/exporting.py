@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from ecgedge import __version__
 from ecgedge.data.beats import prepare_beats
 from ecgedge.data.locate import excerpt, listed_records
+from ecgedge.data.splits import get_split
 from ecgedge.runs import Run, load_run, read_json
+from ecgedge.training.config import for_protocol, to_json
 from export.bundle import write_bundle
 from export.card import Provenance, Result
 from export.golden import Golden, make_golden
@@ -32,7 +34,16 @@ TRAINING_FACTS = {
     "seed": "seed",
 }
 """Key of the run's configuration -> what the card calls it."""
-OPTIONS = ("protocol", "task", "bound", "restarts", "seed")
+OPTIONS = (
+    "aami_map", "lead", "fs", "depth", "bound", "restarts", "epochs", "fine_epochs", "draws",
+    "batch", "learning_rate", "schedule", "patience", "token_dropout", "dropout",
+)  # fmt: skip
+"""Keys of the run's configuration that are options of `ecgedge train` by the same name."""
+IMBALANCE_OPTIONS = {
+    "power": "--weight-power",
+    "ratio": "--weight-ratio",
+    "sampler": "--sampler",
+}
 AREAS = {
     "auroc_n_rest": "AUROC, N against the rest",
     "auroc_V": "AUROC, V",
@@ -105,25 +116,59 @@ def _evaluated_on(report: Mapping[str, Any]) -> str:
     return f"{text}. {note.rstrip('.')}" if note else text
 
 
-def _training(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _training(run: Run) -> list[tuple[str, str]]:
+    """What the program was trained on and how, from configuration and metrics."""
+    config, metrics = run.config, run.metrics
     facts = [(text, str(config[key])) for key, text in TRAINING_FACTS.items() if key in config]
-    teacher = "yes, by a large teacher" if config.get("distillation") else "no"
-    return [("data", "MIT-BIH Arrhythmia Database"), *facts, ("distilled", teacher)]
+    beats, missing = metrics.get("beats") or {}, metrics.get("missing_records") or []
+    if beats:
+        count = f"{beats.get('train')}, and {beats.get('validation')} to choose by"
+        facts.append(("training beats", count))
+    if missing:
+        facts.append(("missing", f"{len(missing)} records of the split: not the protocol's data"))
+    if run.score is not None:
+        facts.append((f"{run.metric} on validation records", f"{run.score:.3f}"))
+    teacher = metrics.get("distillation") or {}
+    facts.append(("distilled", "from a large teacher" if teacher.get("used") else "no"))
+    return [("data", "MIT-BIH Arrhythmia Database"), *facts]
+
+
+def _options(config: Mapping[str, Any]) -> list[str]:
+    """Command-line options of what differs from the defaults of the protocol."""
+    wanted = for_protocol(str(config["protocol"]), task=config["task"])
+    default = to_json(wanted)
+    found = [f"--protocol {config['protocol']}"]
+    for key in OPTIONS:
+        if key in config and config[key] != default[key]:
+            found.append(f"--{key.replace('_', '-')} {config[key]}")
+    if config.get("task") != get_split(wanted.protocol).task:
+        found.append(f"--task {config['task']}")
+    if config.get("context", default["context"]) != default["context"]:
+        found.append("--context" if config["context"] else "--no-context")
+    weights = {**default["imbalance"], **(config.get("imbalance") or {})}
+    if weights["class_weights"] != default["imbalance"]["class_weights"]:
+        found.append("--class-weights" if weights["class_weights"] else "--no-class-weights")
+    for key, option in IMBALANCE_OPTIONS.items():
+        if weights[key] != default["imbalance"][key]:
+            found.append(f"{option} {weights[key]}")
+    return [*found, f"--seed {config.get('seed', 0)}"]
 
 
 def _command(config: Mapping[str, Any]) -> str:
+    """How to train and export it again; empty when the configuration is of another version."""
     verb = "distill" if config.get("distillation") else "train"
-    options = " ".join(
-        f"--{key.replace('_', '-')} {config[key]}" for key in OPTIONS if key in config
-    )
-    return f"ecgedge {verb} {options} -o RUN\necgedge export RUN -o BUNDLE"
+    try:
+        options = " ".join(_options(config))
+    except (EcgedgeError, KeyError, TypeError):
+        return ""
+    return f"ecgedge {verb} {options} -o RUN\necgedge evaluate RUN\necgedge export RUN -o BUNDLE"
 
 
 def provenance(run: Run) -> Provenance:
     """Collect what the card says about where a program comes from."""
     report = report_of(run)
     return Provenance(
-        training=_training(run.config),
+        training=_training(run),
         evaluated_on=_evaluated_on(report) if report else "",
         results=results_of(report) if report else (),
         command=_command(run.config),

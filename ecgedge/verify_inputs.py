@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgedge.data.beats import prepare_beats
-from ecgedge.data.locate import excerpt, find_database, listed_records
+from ecgedge.data.locate import EXCERPT, excerpt, find_database, listed_records
 from export.bundle import Bundle
 from export.golden import contexts_for, extreme_beats, random_beats
 from firmware_sim.errors import EcgedgeError
@@ -55,17 +55,25 @@ class Source:
 def find_recordings(data: Path | None) -> tuple[Path, bool]:
     """Return the database's folder, or the bundled excerpt's, and whether it is the excerpt.
 
+    Parameters
+    ----------
+    data : Path, optional
+        What the user named; `excerpt` is the bundled one.
+
     Raises
     ------
     EcgedgeError
         When the user named a folder and the database is not in it.
     """
+    if data == Path(EXCERPT):
+        return excerpt(), True
     try:
-        return find_database(DATABASE, data), False
+        folder = find_database(DATABASE, data)
     except EcgedgeError:
         if data is not None:
             raise
         return excerpt(), True
+    return folder, folder.resolve() == excerpt().resolve()
 
 
 def database_source(program: Program, data: Path | None) -> Source:

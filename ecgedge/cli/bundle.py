@@ -86,8 +86,8 @@ def _engine_names(text: str | None) -> list[str] | None:
     "--data",
     "folder",
     type=click.Path(path_type=Path),
-    help="Folder that contains mitdb, or mitdb itself. Default: $ECGEDGE_DATA, then the user's "
-    "cache, then the bundled excerpt.",
+    help="Folder that contains mitdb, or that folder; `excerpt` is the bundled one. "
+    "Default: $ECGEDGE_DATA, then the user's cache, then the excerpt.",
 )
 @click.option(
     "--engines",
@@ -145,7 +145,7 @@ def _print_verification(result: "Verification") -> None:
         + ", ".join(made)
     )
     if data["excerpt"]:
-        click.echo("The full database was not found: `ecgedge data download mitdb` fetches it.")
+        click.echo("That is not the full database: `ecgedge data download mitdb` fetches it.")
     table = Table("engine", "beats", "mismatches", "layers")
     for name, report in result.engines.items():
         if report.skipped is not None:

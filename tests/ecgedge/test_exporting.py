@@ -61,7 +61,7 @@ def test_a_run_becomes_a_bundle(tmp_path: Path) -> None:
     bundle = read_bundle(tmp_path / "bundle")
     assert bundle.program == program
     assert "Not evaluated" in bundle.card
-    assert "ecgedge train --protocol ds1-ds2 --task nsvf --bound l1" in bundle.card
+    assert "ecgedge train --protocol ds1-ds2 --seed 3 -o RUN" in bundle.card
 
 
 def test_the_name_can_be_chosen(tmp_path: Path) -> None:
@@ -107,3 +107,34 @@ def test_golden_vectors_hold_real_beats_of_every_symbol() -> None:
     made = golden_of(random_program(0, window=125))
     assert len(golden.q) > 20
     assert (golden.q == made.q).all()
+
+
+def test_the_command_gives_what_differs_from_the_defaults(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", random_program(0, window=125))
+    changes = {
+        "task": "aami-binary",
+        "restarts": 4,
+        "context": 5,
+        "imbalance": {"class_weights": False, "sampler": "balanced"},
+        "distillation": {"alpha": 1.0},
+    }
+    (folder / "config.json").write_text(json.dumps(CONFIG | changes))
+    command = provenance(load_run(folder)).command.splitlines()[0]
+    assert command == (
+        "ecgedge distill --protocol ds1-ds2 --restarts 4 --task aami-binary --context "
+        "--no-class-weights --sampler balanced --seed 3 -o RUN"
+    )
+
+
+def test_missing_training_records_are_on_the_card(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", random_program(0, window=125))
+    metrics = {
+        "beats": {"train": 1952, "validation": 711},
+        "missing_records": ["101", "108"],
+        "distillation": {"used": True},
+    }
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    facts = dict(provenance(load_run(folder)).training)
+    assert facts["training beats"] == "1952, and 711 to choose by"
+    assert facts["missing"].startswith("2 records of the split")
+    assert facts["distilled"] == "from a large teacher"

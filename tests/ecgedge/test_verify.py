@@ -142,6 +142,11 @@ def test_the_excerpt_serves_when_there_is_no_database(
     assert source.q.shape == (source.facts["beats"], 125)
 
 
+def test_the_excerpt_is_recognized_however_it_is_named(excerpt: Path) -> None:
+    assert find_recordings(Path("excerpt")) == (excerpt, True)
+    assert find_recordings(excerpt) == (excerpt, True)
+
+
 def test_a_named_folder_without_a_database_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(EcgedgeError, match="ecgedge data download mitdb"):
         find_recordings(tmp_path)
