@@ -182,7 +182,7 @@ def run_demo(out: Path, say: Say, training: Sequence[str] = TRAINING) -> dict[st
     began = time.monotonic()
     run, bundle = str(out / "run"), str(out / "bundle")
     data = _call("Data", ("data", "info", "excerpt", "--split", PROTOCOL, "--json"), say)
-    training = _call(
+    trained = _call(
         "Baseline, teacher, distilled student",
         ("distill", "--protocol", PROTOCOL, "--data", "excerpt", *training, "-o", run),
         say,
@@ -198,7 +198,7 @@ def run_demo(out: Path, say: Say, training: Sequence[str] = TRAINING) -> dict[st
             f"`ecgedge simulate {bundle} {STREAMED_RECORD}`."
         )
     strip = _draw(out, beats)
-    stages = [data, training, report, exported, proof, checked, streamed]
+    stages = [data, trained, report, exported, proof, checked, streamed]
     distillation = read_json(out / "run" / METRICS)["distillation"]
     summary = _summary(stages, beats, distillation, time.monotonic() - began)
     summary["pictures"] = [str(strip), *sorted(str(p) for p in out.glob("run/**/*.png"))]

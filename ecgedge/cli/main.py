@@ -69,6 +69,8 @@ def _message(error: OSError) -> str:
 
 def main() -> None:
     """Run the command line; errors are one line and a non-zero exit code."""
+    # The program's matrix products are small: a second BLAS thread costs more than it brings.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         sys.exit(cli.main(standalone_mode=False))
     except click.exceptions.Exit as stop:
