@@ -24,9 +24,12 @@ if TYPE_CHECKING:
     "--data",
     "folder",
     type=click.Path(path_type=Path),
-    help="Folder that contains mitdb, or mitdb itself. Default: $ECGEDGE_DATA, then the cache.",
+    help="Folder that contains mitdb, or mitdb itself; `excerpt` is the bundled one. "
+    "Default: $ECGEDGE_DATA, then the user's cache.",
 )
-@click.option("--excerpt", is_flag=True, help="Use the bundled excerpt; figures are not results.")
+@click.option(
+    "--excerpt", is_flag=True, help="The bundled excerpt (as --data excerpt); not for results."
+)
 @click.option(
     "--aami-map",
     type=click.Choice(["aami", "bxb"]),
@@ -68,13 +71,15 @@ def evaluate(
     (seed-0, seed-1 ...); then means and standard deviations are reported. BUNDLE is a folder, or
     the name of a model that ships with ecgedge.
     """
+    from ecgedge.data.locate import EXCERPT, find_database
     from ecgedge.data.locate import excerpt as excerpt_folder
-    from ecgedge.data.locate import find_database
     from ecgedge.evaluation.evaluate import FOLDER, write_report
     from ecgedge.evaluation.evaluate import evaluate as run_evaluation
     from ecgedge.evaluation.report import to_text
     from firmware_sim.errors import EcgedgeError
 
+    if folder == Path(EXCERPT):
+        excerpt, folder = True, None
     if excerpt and folder is not None:
         raise EcgedgeError("--excerpt and --data name two sets of records; choose one of them.")
     found = run_evaluation(

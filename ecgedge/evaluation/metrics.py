@@ -335,9 +335,17 @@ def softmax(logits: ArrayLike) -> Floats:
 
 
 def confidence(beats: Predictions) -> tuple[Bools, Floats]:
-    """Return which decisions were right, and the probability stated for each; both (n,)."""
-    stated = softmax(beats.scale * beats.scores)[np.arange(len(beats.y)), beats.predicted]
-    return np.asarray(beats.predicted == beats.y, np.bool_), np.asarray(stated, np.float64)
+    """Return what was stated and whether it came true, both (n,).
+
+    More than two classes: the probability of the decided class, and whether it is the right one.
+    Two classes: the probability of the abnormal class, and whether the beat is abnormal; there a
+    threshold decides, not the larger probability.
+    """
+    stated = softmax(beats.scale * beats.scores)
+    if len(beats.labels) == 2:
+        return np.asarray(beats.y == 1, np.bool_), np.asarray(stated[:, 1], np.float64)
+    chosen = stated[np.arange(len(beats.y)), beats.predicted]
+    return np.asarray(beats.predicted == beats.y, np.bool_), np.asarray(chosen, np.float64)
 
 
 def reliability(

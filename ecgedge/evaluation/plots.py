@@ -30,6 +30,7 @@ from ecgedge.evaluation.style import (
 )
 
 MAX_CURVE_POINTS = 2000
+MIN_BIN_BEATS = 10
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,12 @@ def _thin(*curves: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     return [curve[keep] for curve in curves]
 
 
+def _order(panels: Mapping[str, Mapping[str, Ranking]]) -> list[str]:
+    """Names of all models, in the order of the fullest panel: their colours and lines."""
+    fullest = sorted(panels.values(), key=len, reverse=True)
+    return list(dict.fromkeys(name for models in fullest for name in models))
+
+
 def _unit_square(axis: Axes, x: str, y: str) -> None:
     axis.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xlabel=x, ylabel=y)
     axis.set_box_aspect(1)
@@ -191,7 +198,7 @@ def roc(
 
     A model keeps its colour and line in every panel. The dot is where it decides.
     """
-    order = list(dict.fromkeys(name for models in panels.values() for name in models))
+    order = _order(panels)
     columns = max(1, len(panels))
     figure, axes = canvas(1, columns, (4.1 * columns, 4.8), title=title, note=note)
     for axis, (panel, models) in zip(axes, panels.items(), strict=False):
@@ -217,7 +224,7 @@ def precision_recall(
     note: str | None = None,
 ) -> Figure:
     """Draw +P over Se side by side: panel -> model -> scores. The grey line is chance."""
-    order = list(dict.fromkeys(name for models in panels.values() for name in models))
+    order = _order(panels)
     columns = max(1, len(panels))
     figure, axes = canvas(1, columns, (3.6 * columns, 4.0), title=title, note=note)
     for axis, (panel, models) in zip(axes, panels.items(), strict=False):
@@ -242,9 +249,10 @@ def precision_recall(
 def reliability(
     models: Mapping[str, metrics.Predictions], *, title: str | None = None, note: str | None = None
 ) -> Figure:
-    """Draw the share that was right over the stated probability of the decided class.
+    """Draw what came true over what was stated (see `metrics.confidence`).
 
-    Above the diagonal a model is better than it says, below worse. The bars count beats.
+    On the diagonal a model means what it says. Bins of fewer than `MIN_BIN_BEATS` beats are left
+    out of the curve; the bars below count the beats.
     """
     columns = max(1, len(models))
     figure, axes = canvas(
@@ -256,10 +264,11 @@ def reliability(
         stated, share, count = metrics.reliability(correct, confidence)
         upper, lower = axes[i], axes[columns + i]
         upper.plot([0, 1], [0, 1], color=LIGHT, linewidth=1)
-        seen = count > 0
+        seen = count >= MIN_BIN_BEATS
         upper.plot(stated[seen], share[seen], "o-", color=CYCLE[i % 6], markersize=4)
         error = metrics.calibration_error(correct, confidence)
-        upper.set(ylim=(-0.02, 1.02), ylabel="share correct" if i == 0 else None)
+        what = "share abnormal" if len(beats.labels) == 2 else "share labelled right"
+        upper.set(ylim=(-0.02, 1.02), ylabel=what if i == 0 else None)
         upper.set_title(f"{name}: ECE {error:.3f}")
         edges = np.linspace(0, 1, len(count) + 1)
         lower.bar(edges[:-1], count, width=np.diff(edges), align="edge", color=LIGHT)

@@ -26,19 +26,8 @@ from ecgedge.evaluation.numbers import (
 from firmware_sim.errors import EcgedgeError
 
 SEED = 0
-PROGRAM, FLOAT = "program", "float"
-COMPARED = (
-    "macro_f1",
-    "macro_f1_nsv",
-    "macro_f1_nsvf",
-    "f1_abnormal",
-    "f1.S",
-    "f1.V",
-    "accuracy",
-    "auroc_n_rest",
-    "miss_rate",
-    "false_positive_rate",
-)
+PROGRAM, FLOAT, BASELINE = "program", "float", "baseline"
+COMPARED = ("f1.S", "f1.V", "accuracy", "auroc_n_rest", "miss_rate", "false_positive_rate")
 EXCERPT_NOTE = "Not results: made on a part of the database, to show that everything runs."
 
 
@@ -225,6 +214,7 @@ def build(
         for first, second in pairs
         if first in found and second in found
     }
+    report["verdict"] = _verdict(report)
     report["made_by"] = f"ecgedge {__version__}"
     return report
 
@@ -246,12 +236,29 @@ def _unknown(subject: Mapping[str, Any]) -> list[str]:
 
 
 def _comparison(first: Measured, second: Measured) -> dict[str, object]:
-    wanted = {name: item for name, item in compare(first, second).items() if name in COMPARED}
+    main = main_number(first.labels)
+    names = (main, "macro_f1_nsvf", *COMPARED) if main == "macro_f1_nsv" else (main, *COMPARED)
+    differences = compare(first, second)
+    wanted = {name: differences[name] for name in names if name in differences}
     return {
         name: value
         for name, value in comparison_json(wanted).items()
         if isinstance(value, dict) and value["difference"] is not None
     }
+
+
+def _verdict(report: Mapping[str, Any]) -> str | None:
+    """Say whether the student is better than its baseline; None when there is no baseline."""
+    name = report["main"]["name"]
+    found = report["comparisons"].get(f"{PROGRAM} - {BASELINE}", {}).get(name)
+    if found is None or found["low"] is None:
+        return None
+    said = {"higher": "better than", "lower": "worse than"}.get(found["verdict"])
+    said = f"{said} its baseline" if said else "no difference from its baseline was seen"
+    return (
+        f"Distilled student: {said} ({name} {found['difference']:+.3f}, 95 % interval over "
+        f"records {found['low']:+.3f} to {found['high']:+.3f})."
+    )
 
 
 def to_text(report: Mapping[str, Any]) -> str:

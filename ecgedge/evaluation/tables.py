@@ -147,7 +147,11 @@ def detail_table(report: Mapping[str, Any], key: str) -> Table:
     numbers = models(report)[key]
     labels = report["classes"]
     names = [f"{rate}.{label}" for label in labels for rate in ("se", "ppv", "f1")]
-    names += [name for name in TITLES if value_of(numbers, name) is not None]
+    names += [
+        name
+        for name in TITLES
+        if value_of(numbers, name) is not None and name != "f1_abnormal"  # there as F1 of its class
+    ]
     if value_of(numbers, "macro_f1") == value_of(numbers, "macro_f1_nsvf"):
         names = [name for name in names if name != "macro_f1"]
     rows = [(title_of(name), _with_spread(numbers, name), _limits(numbers, name)) for name in names]
@@ -210,7 +214,7 @@ def comparison_tables(report: Mapping[str, Any]) -> list[Table]:
     """Paired differences between models."""
     return [
         Table(
-            f"{pair}, paired over records",
+            f"{_pair_title(report, pair)}: paired over records",
             ("number", "difference", "95 % interval", "verdict"),
             tuple(
                 (
@@ -226,10 +230,15 @@ def comparison_tables(report: Mapping[str, Any]) -> list[Table]:
     ]
 
 
+def _pair_title(report: Mapping[str, Any], pair: str) -> str:
+    first, second = (model_title(report, key) for key in pair.split(" - "))
+    return f"{first} minus {second}"
+
+
 def _difference(value: float | None, name: str) -> str:
     if value is None:
         return MISSING
-    return f"{100 * value:+.2f} %" if name in PERCENT else f"{value:+.3f}"
+    return f"{100 * value:+.2f} points" if name in PERCENT else f"{value:+.3f}"
 
 
 def tables(report: Mapping[str, Any], *, records: bool = True, spread: bool = True) -> list[Table]:
@@ -274,6 +283,8 @@ def markdown(report: Mapping[str, Any], pictures: Mapping[str, Path] | None = No
     parts = [f"# {subject['name']} on {report['protocol']}"]
     if report["note"]:
         parts.append(f"**{report['note']}**")
+    if report.get("verdict"):
+        parts.append(report["verdict"])
     parts += [_markdown_table(table) for table in tables(report)]
     if pictures:
         parts.append("## Pictures")
@@ -329,5 +340,7 @@ def print_report(report: Mapping[str, Any], console: "Console", *, records: bool
             shown.add_row(*row)
         console.print(shown)
         console.print()
+    if report.get("verdict"):
+        console.print(report["verdict"], style="bold", highlight=False)
     for line in facts(report):
         console.print(f"- {line}", highlight=False, markup=False)

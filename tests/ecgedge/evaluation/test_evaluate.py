@@ -170,6 +170,10 @@ def test_baseline_and_teacher_stand_beside_a_distilled_student(
     assert set(report["comparisons"]) == {
         "program - baseline", "program - teacher", "teacher - baseline",
     }  # fmt: skip
+    assert report["verdict"].startswith("Distilled student: ")
+    assert report["comparisons"]["program - baseline"]["f1_abnormal"]["verdict"] in (
+        "higher", "lower", "no difference seen",
+    )  # fmt: skip
     assert set(found.validation) == {"program", "baseline", "teacher"}
     without = evaluate(path, excerpt, resamples=20)
     assert "teacher" not in without.report["rows"]
@@ -237,6 +241,12 @@ def test_pickled_probabilities_are_not_opened(tmp_path: Path) -> None:
     (tmp_path / "probabilities.npz").write_bytes(content.getvalue())
     with pytest.raises(EcgedgeError, match="damaged"):
         subject.saved_predictions(tmp_path)
+
+
+def test_the_excerpt_goes_by_its_name_as_in_training(run: Path) -> None:
+    arguments = [str(run), "--data", "excerpt", "--no-plots", "--resamples", "5", "--json"]
+    result = CliRunner().invoke(command, arguments)
+    assert json.loads(result.stdout)["is_result"] is False
 
 
 def test_excerpt_and_data_exclude_each_other(run: Path, tmp_path: Path) -> None:

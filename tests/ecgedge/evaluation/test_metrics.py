@@ -150,3 +150,19 @@ def test_calibration_error_is_zero_when_confidence_is_the_share_that_is_right() 
 
 def test_softmax_survives_large_logits() -> None:
     assert metrics.softmax([[1e6, 0.0]]) == pytest.approx(np.array([[1.0, 0.0]]))
+
+
+def test_two_classes_state_the_chance_of_abnormal_whatever_the_threshold_decides() -> None:
+    two = metrics.predictions(
+        ("N", "abnormal"), [1, 0], [[0.0, 0.0], [0.0, 1.0]], [0, 0], ("100",), threshold=99, scale=2
+    )
+    correct, stated = metrics.confidence(two)
+    assert correct.tolist() == [True, False]
+    assert stated == pytest.approx([0.5, 1 / (1 + math.exp(-2))])
+
+
+def test_more_classes_state_the_chance_of_the_decided_one() -> None:
+    beats = some_beats()
+    correct, stated = metrics.confidence(beats)
+    assert np.array_equal(correct, beats.y == beats.predicted)
+    assert stated == pytest.approx(metrics.softmax(beats.scores).max(axis=1))

@@ -136,6 +136,8 @@ def test_the_headline_repeats_the_program_and_its_distance_to_the_float_student(
 
 def test_comparisons_exist_for_models_that_do(content: dict[str, Any]) -> None:
     assert set(content["comparisons"]) == {"program - baseline"}
+    assert "no difference from its baseline was seen" in content["verdict"]
+    assert content["verdict"] in tables.markdown(content)
     found = content["comparisons"]["program - baseline"]["macro_f1_nsv"]
     assert found["difference"] == pytest.approx(0)
     assert found["verdict"] == "no difference seen"
