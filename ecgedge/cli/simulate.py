@@ -1,0 +1,145 @@
+"""`ecgedge simulate`: the firmware on a recording."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from firmware_sim.errors import EcgedgeError
+
+if TYPE_CHECKING:
+    from ecgedge.simulation import Simulation
+    from firmware_sim.program import Program
+
+
+@click.command()
+@click.argument("bundle")
+@click.argument("record")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Folder of mitdb, or above it. Default: $ECGEDGE_DATA, the cache, then the excerpt.",
+)
+@click.option("--lead", default="MLII", show_default=True, help="Lead of a WFDB record, or first.")
+@click.option("--rate", type=float, metavar="HZ", help="Rate of a CSV file without a time column.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the beats here; .csv or .jsonl.",
+)
+@click.option("--annotate", metavar="EXT", help="Write WFDB annotations RECORD.EXT here.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def simulate(
+    bundle: str,
+    record: str,
+    data: Path | None,
+    lead: str,
+    rate: float | None,
+    out: Path | None,
+    annotate: str | None,
+    as_json: bool,
+) -> None:
+    """Run the firmware on a recording: from samples to labelled beats, in integers.
+
+    BUNDLE is a bundle's folder, the name of a shipped one, `default`, or a program.json. RECORD is
+    the name of a record of mitdb, the path of any WFDB record, or a CSV file. Reference beats, when
+    there are any, are scored as EC57 does, from 5:00 on (recordings shorter than ten minutes from
+    0:03 on).
+    """
+    from ecgedge.simulation import summary, write_annotations, write_beats
+
+    if out is not None and out.suffix not in (".csv", ".jsonl"):
+        raise EcgedgeError(f"{out} is neither .csv nor .jsonl; choose one of these endings.")
+    program = _program(bundle)
+    simulation = _run(program, record, data, lead, rate)
+    if simulation.record.warning:
+        click.echo(f"note: {simulation.record.warning}", err=True)
+    if out is not None:
+        write_beats(out, simulation.beats)
+        click.echo(f"beats: {out}", err=True)
+    if annotate is not None:
+        place = write_annotations(simulation, annotate, Path.cwd())
+        click.echo(f"annotations: {place.name}", err=True)
+    found = summary(program, simulation)
+    if as_json:
+        click.echo(json.dumps(found))
+    else:
+        _print(found)
+
+
+def _program(name: str) -> "Program":
+    """Read the program of a bundle, or a program by itself."""
+    from ecgedge.zoo import find_bundle
+    from export.bundle import read_bundle
+    from firmware_sim.program import load_program
+
+    place = find_bundle(None if name == "default" else name)
+    return load_program(place) if place.is_file() else read_bundle(place).program
+
+
+def _run(
+    program: "Program", record: str, data: Path | None, lead: str, rate: float | None
+) -> "Simulation":
+    """Find the recording and run the program on it."""
+    from ecgedge.simulation import simulate_csv, simulate_record
+
+    path = Path(record)
+    if path.suffix in (".hea", ".dat", ".atr"):
+        path = path.with_suffix("")
+    if path.is_file():
+        return simulate_csv(program, path, rate)
+    if path.with_name(path.name + ".hea").is_file():
+        return simulate_record(program, path.parent, path.name, lead)
+    return simulate_record(program, _database(record, data), record, lead)
+
+
+def _database(record: str, data: Path | None) -> Path:
+    """Find the database; without one, the bundled excerpt when it has the record."""
+    from ecgedge.data.locate import excerpt, find_database
+
+    try:
+        return find_database("mitdb", data)
+    except EcgedgeError:
+        if data is None and (excerpt() / f"{record}.hea").is_file():
+            return excerpt()
+        raise
+
+
+def _print(found: dict[str, Any]) -> None:
+    """Print a summary for people."""
+    click.echo(
+        f"{found['record']} ({found['lead']}), {found['duration_s']:.1f} s at {found['fs']} Hz, "
+        f"program {found['program']}"
+    )
+    counts = ", ".join(f"{label} {n}" for label, n in found["classes"].items())
+    rate = found["heart_rate_bpm"]
+    heart = f", median heart rate {rate:g} bpm" if rate is not None else ""
+    click.echo(f"{found['beats']} beats: {counts}{heart}")
+    quality = ", ".join(f"{name} {n}" for name, n in found["quality"].items())
+    if quality:
+        click.echo(f"windows: {quality}; by search-back: {found['search_back']}")
+    reference = found["reference"]
+    if reference is not None:
+        _print_reference(reference)
+
+
+def _print_reference(reference: dict[str, Any]) -> None:
+    """Print the comparison with the reference beats."""
+
+    def percent(value: float | None) -> str:
+        return "-" if value is None else f"{100 * value:.2f} %"
+
+    click.echo(
+        f"against the reference from {reference['from_s']:g} s on: "
+        f"Se {percent(reference['sensitivity'])}, "
+        f"+P {percent(reference['positive_predictivity'])} ({reference['matched']} matched, "
+        f"{reference['missed']} missed, {reference['extra']} extra)"
+    )
+    rows = {**reference["classes"], "extra": reference["extra_classes"]}
+    columns = [*reference["extra_classes"], "missed"]
+    width = max(8, *(len(column) + 2 for column in columns))
+    click.echo("reference" + "".join(f"{column:>{width}}" for column in columns))
+    for name, row in rows.items():
+        cells = "".join(f"{row.get(column, ''):>{width}}" for column in columns)
+        click.echo(f"{name:<9}{cells}")

@@ -1,0 +1,284 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from ecgedge.data.record import read_record, resample_record
+from firmware_sim import network
+from firmware_sim.beat import cut_windows, normalize, window_is_inside
+from firmware_sim.detector import Detection, detect, timing
+from firmware_sim.errors import EcgedgeError
+from firmware_sim.pipeline import Beat, Pipeline, quality, run
+from firmware_sim.program import Program
+from firmware_sim.rhythm import Rhythm, contexts
+from tests.firmware_sim.test_detector import heart
+from tests.programs import random_program
+
+Counts = NDArray[np.integer]
+
+
+def batch_contexts(found: list[Detection], length: int, fs: int) -> NDArray[np.int8]:
+    """RR contexts of a whole list, with what a stream cannot know: R peaks after the deadline."""
+    samples = [d.sample for d in found]
+    result = contexts(samples, fs)
+    rhythm = Rhythm()
+    for i, detection in enumerate(found):
+        if i:
+            rhythm = rhythm.after(samples[i] - samples[i - 1], fs)
+        timeout = rhythm.timeout()
+        if timeout is None:
+            continue
+        deadline = detection.sample + timeout + timing(fs).reach
+        known = found[i + 1].found_at if i + 1 < len(found) else length
+        if known > deadline:
+            result[i, 2] = 127
+    return result
+
+
+def batch(program: Program, counts: Counts) -> list[Beat]:
+    """The same beats, written for a whole recording."""
+    found = detect(counts, program.fs)
+    context = batch_contexts(found, len(counts) - 1, program.fs)
+    samples = np.array([d.sample for d in found])
+    inside = window_is_inside(samples, program.window, len(counts))
+    windows = cut_windows(counts, samples[inside], program.window)
+    used = context[inside] if program.context else None
+    output = network.run(program, normalize(windows), used)
+    names = quality(windows, program.fs)
+    beats = []
+    for row, i in enumerate(np.flatnonzero(inside)):
+        index = int(output.label_index[row])
+        beats.append(
+            Beat(
+                sample=int(samples[i]),
+                time_s=int(samples[i]) / program.fs,
+                label=program.labels[index],
+                label_index=index,
+                scores=tuple(output.scores[row].tolist()),
+                rr_s=None if i == 0 else int(samples[i] - samples[i - 1]) / program.fs,
+                context=tuple(context[i].tolist()) if program.context else (),
+                quality=names[row],
+                search_back=found[i].search_back,
+            )
+        )
+    return beats
+
+
+def streamed(program: Program, counts: Counts, size: int) -> list[Beat]:
+    pipeline = Pipeline(program)
+    beats = []
+    for start in range(0, len(counts), size):
+        beats += pipeline.push(counts[start : start + size])
+    return beats + pipeline.flush()
+
+
+def part_of(folder: Path, name: str, fs: int, seconds: int) -> Counts:
+    return resample_record(read_record(folder, name), fs).counts[: seconds * fs]
+
+
+@pytest.mark.parametrize("size", [1, 7, 360, 1 << 20])
+@pytest.mark.parametrize("context", [0, 5])
+def test_the_stream_gives_the_beats_of_the_whole_recording(
+    excerpt: Path, size: int, context: int
+) -> None:
+    program = random_program(3, context=context)
+    counts = part_of(excerpt, "208", 360, 40 if size == 1 else 120)
+    expected = batch(program, counts)
+    assert len(expected) > 40
+    assert streamed(program, counts, size) == expected
+
+
+@pytest.mark.parametrize("name", ["119", "201", "222"])
+def test_pauses_and_late_beats_do_not_depend_on_the_chunks(excerpt: Path, name: str) -> None:
+    program = random_program(4, window=250)
+    counts = part_of(excerpt, name, 250, 200)
+    expected = batch(program, counts)
+    assert streamed(program, counts, 25) == expected
+    assert run(program, counts) == expected
+
+
+@pytest.mark.database
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["105", "203", "207", "232"])
+def test_full_records_beat_for_beat(mitdb: Path, name: str) -> None:
+    program = random_program(5)
+    counts = read_record(mitdb, name).counts
+    expected = batch(program, counts)
+    assert any(b.search_back for b in expected)
+    assert streamed(program, counts, 360) == expected
+    assert run(program, counts) == expected
+
+
+def square_or_noise(n: int, seed: int) -> Counts:
+    rng = np.random.default_rng(seed)
+    kind = seed % 3
+    if kind == 0:
+        return rng.integers(-32768, 32768, n)
+    if kind == 1:
+        return rng.choice([-32768, 32767], n)
+    return np.where(np.arange(n) // int(rng.integers(1, 150)) % 2, 32767, -32768)
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    seed=st.integers(0, 99),
+    size=st.integers(1, 700),
+    window=st.sampled_from([125, 250, 360, 361]),
+)
+def test_hostile_streams_cut_anywhere_give_the_same_beats(
+    seed: int, size: int, window: int
+) -> None:
+    program = random_program(seed, window=window)
+    counts = square_or_noise(15 * window, seed)
+    assert streamed(program, counts, max(size, 40)) == batch(program, counts)
+
+
+def test_a_beat_comes_at_most_one_beat_late() -> None:
+    program = random_program(1)
+    counts, _ = heart(360, 30)
+    pipeline = Pipeline(program)
+    found = {d.sample: d for d in detect(counts, 360)}
+    samples = list(found)
+    for n in range(len(counts)):
+        for beat in pipeline.push(counts[n : n + 1]):
+            following = samples[samples.index(beat.sample) + 1]
+            complete = beat.sample + 360 - 180 - 1
+            first = complete if beat.rr_s is None else max(complete, found[following].found_at)
+            assert n == first
+
+
+def test_without_context_a_beat_does_not_wait_for_the_next_one() -> None:
+    program = random_program(1, context=0)
+    counts, _ = heart(360, 20)
+    pipeline = Pipeline(program)
+    for n in range(len(counts)):
+        for beat in pipeline.push(counts[n : n + 1]):
+            assert n == beat.sample + 179
+            assert beat.context == ()
+
+
+def test_when_no_beat_follows_the_time_out_decides_at_saturation() -> None:
+    program = random_program(2)
+    counts, _ = heart(360, 20)
+    last = detect(counts, 360)[-1].sample
+    tail = np.full(4 * 360, counts[-1])
+    pipeline = Pipeline(program)
+    beats = pipeline.push(np.concatenate([counts, tail]))
+    assert beats[-1].sample == last
+    assert beats[-1].context[2] == 127
+    assert pipeline.flush() == []
+
+
+def test_at_the_end_the_interval_after_the_last_beat_is_unknown() -> None:
+    program = random_program(2)
+    counts, _ = heart(360, 20)
+    last = detect(counts, 360)[-1].sample
+    pipeline = Pipeline(program)
+    beats = pipeline.push(counts[: last + 200])
+    assert beats[-1].sample < last
+    (beat,) = pipeline.flush()
+    assert beat.sample == last
+    assert beat.context[2] == 0
+    assert beat.rr_s is not None
+
+
+def test_a_beat_without_its_whole_window_is_not_classified() -> None:
+    program = random_program(2, context=0)
+    counts, _ = heart(360, 20)
+    last = detect(counts, 360)[-1].sample
+    assert run(program, counts[: last + 179])[-1].sample < last
+    assert run(program, counts[: last + 180])[-1].sample == last
+
+
+def test_a_window_longer_than_the_learning_is_left_out_at_the_start() -> None:
+    program = replace_window(random_program(2, window=125), 2000)
+    counts, _ = heart(125, 40)
+    found = [d.sample for d in detect(counts, 125)]
+    beats = run(program, counts)
+    assert beats[0].sample == next(s for s in found if s >= 1000)
+    assert beats[0].rr_s is not None, "the beats before still count for the rhythm"
+    assert beats == batch(program, counts)
+
+
+def replace_window(program: Program, window: int) -> Program:
+    return program.replace(window=window)
+
+
+def test_nothing_reaches_across_a_gap() -> None:
+    program = random_program(6)
+    counts, _ = heart(360, 20)
+    pipeline = Pipeline(program)
+    before = pipeline.push(counts[:5000]) + pipeline.reset(at_sample=9000)
+    after = pipeline.push(counts) + pipeline.flush()
+    assert before == run(program, counts[:5000])
+    alone = run(program, counts)
+    assert after == [
+        replace(b, sample=b.sample + 9000, time_s=(b.sample + 9000) / 360) for b in alone
+    ]
+    assert after[0].rr_s is None
+
+
+def test_flush_goes_on_counting() -> None:
+    program = random_program(6)
+    counts, _ = heart(360, 20)
+    pipeline = Pipeline(program)
+    pipeline.push(counts)
+    pipeline.flush()
+    assert pipeline.position == len(counts)
+    again = pipeline.push(counts)
+    assert again[0].sample > len(counts)
+
+
+def test_time_does_not_run_backwards() -> None:
+    pipeline = Pipeline(random_program(6))
+    pipeline.push([512] * 100)
+    with pytest.raises(ValueError, match="before"):
+        pipeline.reset(at_sample=99)
+
+
+def test_bad_samples_are_refused_and_change_nothing() -> None:
+    program = random_program(6)
+    counts, _ = heart(360, 20)
+    pipeline = Pipeline(program)
+    beats = pipeline.push(counts[:3000])
+    with pytest.raises(EcgedgeError, match="int16"):
+        pipeline.push([100_000])
+    with pytest.raises(EcgedgeError, match="integers"):
+        pipeline.push([0.5])
+    assert beats + pipeline.push(counts[3000:]) + pipeline.flush() == run(program, counts)
+
+
+def test_a_program_at_another_rate_is_refused() -> None:
+    with pytest.raises(EcgedgeError, match="125 to 500"):
+        Pipeline(random_program(1).replace(fs=100))
+
+
+def test_an_empty_stream_has_no_beats() -> None:
+    assert run(random_program(1), np.empty(0, dtype=np.int16)) == []
+
+
+def test_flat_and_clipped_windows_are_named() -> None:
+    rng = np.random.default_rng(0)
+    good = rng.integers(400, 700, 360)
+    flat = np.full(360, 512) + rng.integers(0, 7, 360)
+    high, low = good.copy(), good.copy()
+    high[100:115] = 1023
+    low[200:215] = 0
+    short = good.copy()
+    short[100:110] = 1023
+    names = quality(np.array([good, flat, high, low, short]), 360)
+    assert names == ["good", "flat", "clipped", "clipped", "good"]
+
+
+def test_memory_does_not_grow() -> None:
+    pipeline = Pipeline(random_program(1))
+    counts, _ = heart(360, 120)
+    longest = 0
+    for start in range(0, len(counts), 360):
+        pipeline.push(counts[start : start + 360])
+        longest = max(longest, len(pipeline._counts))
+    assert longest < 15 * 360
