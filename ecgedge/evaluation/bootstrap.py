@@ -11,7 +11,6 @@ record weights, and every statistic is a function of sums over records.
   beats of the whole set; beats within a bin count as ties.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +21,6 @@ from ecgedge.evaluation.metrics import Floats, Ints, Predictions, is_positive, o
 RESAMPLES = 2000
 LEVEL = 0.95
 BINS = 1024
-
-Statistic = Callable[[NDArray[np.generic]], Floats]
 
 
 @dataclass(frozen=True)
@@ -116,42 +113,17 @@ def resampled_counts(matrices: NDArray[np.generic], weights: Ints) -> Floats:
     )
 
 
-def count_interval(matrices: NDArray[np.generic], statistic: Statistic, weights: Ints) -> Interval:
-    """Interval of a statistic of counts; the mean over leading axes if there are any.
+def paired(first: float, second: float, sample_first: Floats, sample_second: Floats) -> Comparison:
+    """Compare one number of two models on the same records.
 
     Parameters
     ----------
-    matrices : ndarray, shape (..., records, classes, classes)
-    statistic : callable
-        (..., classes, classes) -> (...), like `metrics.accuracy`.
-    weights : ndarray of int64, shape (resamples, records)
+    first, second : float
+        The number on the whole set.
+    sample_first, sample_second : ndarray, shape (resamples,)
+        The number in every resample, the same record weights for both.
     """
-    values = statistic(resampled_counts(matrices, weights))
-    return interval(values.reshape(-1, len(weights)).mean(axis=0))
-
-
-def paired_counts(
-    first: NDArray[np.generic], second: NDArray[np.generic], statistic: Statistic, weights: Ints
-) -> Comparison:
-    """Compare a statistic of counts of two models on the same records.
-
-    Parameters
-    ----------
-    first, second : ndarray, shape (..., records, classes, classes)
-        Same records in the same order. With leading axes (seeds) their means are compared; the
-        two may have different numbers of seeds.
-    statistic, weights
-        As in `count_interval`.
-    """
-
-    def mean(matrices: NDArray[np.generic]) -> tuple[float, Floats]:
-        whole = np.asarray(statistic(np.asarray(matrices).sum(axis=-3)), np.float64)
-        values = statistic(resampled_counts(matrices, weights)).reshape(-1, len(weights))
-        return float(whole.mean()), np.asarray(values.mean(axis=0), np.float64)
-
-    value_first, sample_first = mean(first)
-    value_second, sample_second = mean(second)
-    return Comparison(value_second - value_first, interval(sample_second - sample_first))
+    return Comparison(second - first, interval(sample_second - sample_first))
 
 
 @dataclass(frozen=True)
@@ -236,12 +208,3 @@ def resampled_auprc(beats: Predictions, name: str, weights: Ints, bins: int = BI
     area = np.sum(np.diff(hits, axis=1, prepend=0.0) * precision, axis=1)
     nothing = np.full(len(weights), np.nan)
     return np.asarray(np.divide(area, total, out=nothing, where=total > 0), np.float64)
-
-
-def paired_auroc(first: Predictions, second: Predictions, name: str, weights: Ints) -> Comparison:
-    """Compare AUROC of two models on the same beats' records (same `records`, same order)."""
-    table_first, table_second = pair_table(first, name), pair_table(second, name)
-    return Comparison(
-        float(table_second.auroc() - table_first.auroc()),
-        interval(table_second.auroc(weights) - table_first.auroc(weights)),
-    )

@@ -14,6 +14,7 @@ from ecgedge.evaluation.bootstrap import (
     Comparison,
     Interval,
     interval,
+    paired,
     resampled_auprc,
     resampled_auroc,
     resampled_counts,
@@ -129,10 +130,7 @@ def measure(seeds: Sequence[Predictions], weights: Ints) -> Measured:
 def compare(first: Measured, second: Measured) -> dict[str, Comparison]:
     """Compare two models that were measured with the same weights: `second - first` by name."""
     return {
-        name: Comparison(
-            second.values[name] - first.values[name],
-            interval(second.samples[name] - sample),
-        )
+        name: paired(first.values[name], second.values[name], sample, second.samples[name])
         for name, sample in first.samples.items()
         if name in second.samples
     }

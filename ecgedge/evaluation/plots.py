@@ -494,8 +494,3 @@ def _name_worst(
             text, (values[group[0]], top), (0, 4), textcoords="offset points",
             ha="center", fontsize=6.5, color=GREY,
         )  # fmt: skip
-
-
-def class_color(name: str) -> str:
-    """Return the colour of a class, the same in every picture."""
-    return CLASS_COLORS.get(name, GREY)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ecgedge import __version__
-from ecgedge.evaluation.bootstrap import LEVEL, RESAMPLES, record_weights
+from ecgedge.evaluation.bootstrap import BINS, LEVEL, RESAMPLES, record_weights
 from ecgedge.evaluation.heldout import HeldOut, traps
 from ecgedge.evaluation.metrics import Predictions
 from ecgedge.evaluation.numbers import (
@@ -191,7 +191,7 @@ def build(
             "resamples": resamples,
             "level": LEVEL,
             "seed": SEED,
-            "auprc_bins": 1024,
+            "auprc_bins": BINS,
         },
     }
     for row in rows:

@@ -220,7 +220,8 @@ def comparison_tables(report: Mapping[str, Any]) -> list[Table]:
                 (
                     title_of(name),
                     _difference(item["difference"], name),
-                    f"{_difference(item['low'], name)} to {_difference(item['high'], name)}",
+                    f"{_difference(item['low'], name).removesuffix(' points')} to "
+                    f"{_difference(item['high'], name)}",
                     item["verdict"],
                 )
                 for name, item in numbers.items()

@@ -1,7 +1,13 @@
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from ecgedge.evaluation import bootstrap, metrics
+
+Rate = Callable[[NDArray[Any]], metrics.Floats]
 
 LABELS = ("N", "S", "V", "F")
 
@@ -62,10 +68,22 @@ def test_binned_auprc_stays_close_to_the_exact_one() -> None:
     assert binned[0] == pytest.approx(exact, abs=2e-3)
 
 
+def sample_of(matrices: NDArray[Any], weights: metrics.Ints, rate: Rate) -> metrics.Floats:
+    """A rate in every resample."""
+    return rate(bootstrap.resampled_counts(matrices, weights))
+
+
+def compare(first: NDArray[Any], second: NDArray[Any], rate: Rate) -> bootstrap.Comparison:
+    weights = bootstrap.record_weights(len(first))
+    whole = [float(rate(matrices.sum(axis=0))) for matrices in (first, second)]
+    samples = [sample_of(matrices, weights, rate) for matrices in (first, second)]
+    return bootstrap.paired(whole[0], whole[1], samples[0], samples[1])
+
+
 def test_the_interval_surrounds_the_value_of_the_whole_set() -> None:
-    beats, weights = some_beats(), bootstrap.record_weights(9)
-    matrices = metrics.confusion_by_record(beats)
-    found = bootstrap.count_interval(matrices, metrics.accuracy, weights)
+    matrices = metrics.confusion_by_record(some_beats())
+    sample = sample_of(matrices, bootstrap.record_weights(9), metrics.accuracy)
+    found = bootstrap.interval(sample)
     assert found.low < float(metrics.accuracy(matrices.sum(axis=0))) < found.high
     assert found.undefined == 0
 
@@ -75,8 +93,9 @@ def test_one_bad_record_among_good_ones_widens_the_interval() -> None:
     bad = good.copy()
     bad[0] = [[20, 80], [9, 1]]
     weights = bootstrap.record_weights(10)
-    assert bootstrap.count_interval(good, metrics.accuracy, weights) == bootstrap.Interval(0.9, 0.9)
-    wide = bootstrap.count_interval(bad, metrics.accuracy, weights)
+    narrow = bootstrap.interval(sample_of(good, weights, metrics.accuracy))
+    wide = bootstrap.interval(sample_of(bad, weights, metrics.accuracy))
+    assert (narrow.low, narrow.high) == (0.9, 0.9)
     assert wide.high - wide.low > 0.1
 
 
@@ -84,30 +103,27 @@ def test_resamples_without_the_class_are_counted_and_left_out() -> None:
     matrices = np.zeros((3, 2, 2))
     matrices[:, 0, 0] = 10
     matrices[0, 1] = [1, 3]
-    found = bootstrap.count_interval(matrices, metrics.miss_rate, bootstrap.record_weights(3, 1000))
+    weights = bootstrap.record_weights(3, 1000)
+    found = bootstrap.interval(sample_of(matrices, weights, metrics.miss_rate))
     assert found.low == found.high == pytest.approx(0.25)
     assert found.undefined == pytest.approx(1000 * (2 / 3) ** 3, rel=0.2)
-    none = bootstrap.count_interval(matrices[1:], metrics.miss_rate, bootstrap.record_weights(2, 9))
+    none = bootstrap.interval(np.full(9, np.nan))
     assert np.isnan([none.low, none.high]).all()
     assert not none.excludes_zero()
 
 
 def test_a_model_compared_with_itself_shows_no_difference() -> None:
     matrices = metrics.confusion_by_record(some_beats())
-    same = bootstrap.paired_counts(
-        matrices, matrices, metrics.accuracy, bootstrap.record_weights(9)
-    )
+    same = compare(matrices, matrices, metrics.accuracy)
     assert same.difference == 0
     assert same.verdict == "no difference seen"
 
 
 def test_a_clearly_better_model_is_called_higher_and_the_other_way_lower() -> None:
-    weak, strong = some_beats(1, skill=0.5), some_beats(2, skill=3)
-    weights = bootstrap.record_weights(9)
-    pair = metrics.confusion_by_record(weak), metrics.confusion_by_record(strong)
-    assert bootstrap.paired_counts(*pair, metrics.accuracy, weights).verdict == "higher"
-    assert bootstrap.paired_counts(*pair[::-1], metrics.accuracy, weights).verdict == "lower"
-    assert bootstrap.paired_auroc(weak, strong, "V", weights).verdict == "higher"
+    weak = metrics.confusion_by_record(some_beats(1, skill=0.5))
+    strong = metrics.confusion_by_record(some_beats(2, skill=3))
+    assert compare(weak, strong, metrics.accuracy).verdict == "higher"
+    assert compare(strong, weak, metrics.accuracy).verdict == "lower"
 
 
 def test_equal_errors_on_other_beats_of_the_same_records_cancel_in_the_pair() -> None:
@@ -116,17 +132,16 @@ def test_equal_errors_on_other_beats_of_the_same_records_cancel_in_the_pair() ->
     first = np.array([[[100 - h, h], [0, 10]] for h in hard])
     second = np.array([[[98 - h, h + 2], [0, 10]] for h in hard])
     weights = bootstrap.record_weights(12)
-    alone = bootstrap.count_interval(first, metrics.accuracy, weights)
-    pair = bootstrap.paired_counts(first, second, metrics.accuracy, weights)
+    alone = bootstrap.interval(sample_of(first, weights, metrics.accuracy))
+    pair = compare(first, second, metrics.accuracy)
     assert alone.high - alone.low > 0.1
     assert pair.interval.high - pair.interval.low < 1e-9
     assert pair.verdict == "lower"
 
 
-def test_seeds_are_averaged_inside_each_resample() -> None:
-    weights = bootstrap.record_weights(9, 400)
+def test_leading_axes_such_as_seeds_are_kept() -> None:
+    weights = bootstrap.record_weights(9, 40)
     seeds = np.stack([metrics.confusion_by_record(some_beats(s)) for s in range(3)])
-    values = [metrics.accuracy(bootstrap.resampled_counts(m, weights)) for m in seeds]
-    assert bootstrap.count_interval(seeds, metrics.accuracy, weights) == bootstrap.interval(
-        np.mean(values, axis=0)
-    )
+    whole = bootstrap.resampled_counts(seeds, weights)
+    assert whole.shape == (3, 40, 4, 4)
+    assert np.array_equal(whole[1], bootstrap.resampled_counts(seeds[1], weights))
