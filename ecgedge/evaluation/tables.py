@@ -112,7 +112,10 @@ def main_names(labels: Sequence[str]) -> tuple[str, ...]:
 
 
 def main_table(report: Mapping[str, Any], *, spread: bool = True) -> Table:
-    """Every model and the published figures side by side, with the spread over seeds."""
+    """Every model and the published figures side by side, with the spread over seeds.
+
+    Figures that are no results of the protocol are not put beside published ones.
+    """
     names = main_names(report["classes"])
     rows = []
     for key, numbers in models(report).items():
@@ -121,7 +124,8 @@ def main_table(report: Mapping[str, Any], *, spread: bool = True) -> Table:
         cells = [write(numbers, name) for name in names]
         rows.append((model_title(report, key), f"{size:,}" if size else MISSING, *cells))
     notes = []
-    for row in published(report["protocol"]):
+    others = published(report["protocol"]) if report["is_result"] else ()
+    for row in others:
         values = {name: row.values.get(name) for name in names}
         if not any(v is not None for v in values.values()):
             continue
@@ -132,7 +136,7 @@ def main_table(report: Mapping[str, Any], *, spread: bool = True) -> Table:
     seeds = report["n_seeds"]
     what = "Mean ± standard deviation" if spread else "Mean"
     over = f"{what} over {seeds} seeds. " if seeds > 1 else ""
-    stars = "* others' figures"
+    stars = "* others' figures" if others else "Not to be compared with published figures"
     return Table(
         f"{report['protocol']}: {report['test']['records']} test records, "
         f"{report['test']['beats']:,} beats",
@@ -336,7 +340,7 @@ def print_report(report: Mapping[str, Any], console: "Console", *, records: bool
             caption_justify="left", box=box.SIMPLE_HEAD, show_edge=False,
         )  # fmt: skip
         for index, column in enumerate(table.columns):
-            shown.add_column(column, justify="right" if index else "left")
+            shown.add_column(column, justify="right" if index else "left", no_wrap=not index)
         for row in table.rows:
             shown.add_row(*row)
         console.print(shown)

@@ -86,7 +86,7 @@ def test_a_threshold_decides_between_two_classes(excerpt: Path) -> None:
     assert found["program_sha256"] == program.digest
     assert found["program"]["f1_abnormal"] == found["program"]["f1"]["abnormal"]
     assert found["macro_f1_nsv"]["mean"] is None
-    assert "published student" in tables.markdown(found)
+    assert "| * published student |" in tables.markdown({**found, "is_result": True})
 
 
 def test_figures_on_the_excerpt_are_called_not_results_everywhere(
@@ -148,7 +148,9 @@ def test_the_tables_show_spread_published_figures_and_every_record(
 ) -> None:
     text = tables.markdown(content)
     assert "±" in text
-    assert "* Sáenz-Cogollo 2020 | random forest | 0.873" in text
+    assert "Sáenz-Cogollo" not in text
+    whole = tables.markdown({**content, "is_result": True, "note": None})
+    assert "* Sáenz-Cogollo 2020 | random forest | 0.873" in whole
     assert "964,002" in text
     for record in content["program"]["per_record"]:
         assert f"\n| {record} |" in text
