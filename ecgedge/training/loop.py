@@ -153,6 +153,13 @@ class _Loop:
         )
         self.steps = math.ceil(min(config.draws, len(train)) / config.batch)
 
+    @property
+    def settled_after(self) -> int:
+        """Epoch up to which the newest state stands, whatever its score; see TrainConfig.settle."""
+        if self.config.schedule != "one-cycle":
+            return 0
+        return max(0, math.ceil(self.config.settle * self.phase.epochs) - 1)
+
     def set_rate(self, step: int) -> float:
         """Set the learning rate of a step, counted from the beginning of the phase."""
         share = rate_at(step, self.steps * self.phase.epochs, self.config.schedule)
@@ -251,7 +258,8 @@ def run_phase(
             if fit.position.epoch in RECALIBRATE_AFTER:
                 loop.recalibrate()
             found = validate(fit.model, validation, config.labels, device, fixed=phase.fixed)
-            improved = fit.best.update(fit.model, found.score, fit.position.epoch)
+            newest = fit.position.epoch <= loop.settled_after
+            improved = fit.best.update(fit.model, found.score, fit.position.epoch, newest=newest)
             stop = loop.take_stock(improved)
             listen(_record(fit, phase, found, losses, rate, time.monotonic() - began))
             fit.optimizer_state = loop.optimizer.state_dict()

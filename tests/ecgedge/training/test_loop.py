@@ -51,6 +51,8 @@ def test_each_start_keeps_its_own_best_epoch() -> None:
     assert best.state["weight"][:, 0].tolist() == [1, 2, 1]
     assert best.epoch.tolist() == [1, 2, 1]
     assert best.start == 0
+    best.update(model, np.array([0.1, 0.1, 0.1]), 4, newest=True)
+    assert best.epoch.tolist() == [4, 4, 4]
 
 
 def test_the_best_states_score_what_was_noted(data: Data, quick: TrainConfig) -> None:
@@ -71,7 +73,7 @@ def test_ctrl_c_keeps_the_best_so_far(data: Data, quick: TrainConfig) -> None:
 
 def test_training_stops_when_nothing_improves(data: Data, quick: TrainConfig) -> None:
     seen: list[Epoch] = []
-    config = replace(quick, epochs=9, learning_rate=1e-12, patience=2, min_epochs=0)
+    config = replace(quick, epochs=9, learning_rate=1e-12, patience=2, min_epochs=0, settle=0)
     run(config, data, listen=seen.append)
     assert len(seen) < 9
 
