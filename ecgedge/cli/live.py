@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from firmware_sim.program import Program
 
 WIRE_FORMATS = ("sparkfun", "csv", "teleplot", "chords", "healthypi", "ecgedge")
-DEFAULT_BAUD = 115200
 
 
 def _pair(
@@ -62,7 +61,9 @@ POSITIVE = click.FloatRange(0, min_open=True)
 @click.option("--model", metavar="BUNDLE", help="Bundle to run. [default: the shipped one]")
 @click.option("--format", "wire", type=click.Choice(WIRE_FORMATS), help="[default: recognized]")
 @click.option("--rate", type=RATE, metavar="HZ", help="Sampling rate. [default: measured]")
-@click.option("--baud", type=click.IntRange(50, 12_000_000), help="Speed of the line.")
+@click.option(
+    "--baud", type=click.IntRange(50, 12_000_000), help="Speed of the line. [default: tried]"
+)
 @click.option("--lead", default="MLII", show_default=True, help="Lead of a replayed WFDB record.")
 @click.option("--out", type=click.Path(path_type=Path), help="Record into this folder.")
 @click.option("--duration", type=POSITIVE, metavar="S", help="Stop after S seconds of signal.")
@@ -156,12 +157,12 @@ def _program(model: str | None) -> "Program":
 def _source(port: str, wire: str | None, baud: int | None) -> "SerialSource":
     """Make the source of a port, with the speed and the greeting of its wire format."""
     from ecgedge.stream.formats import FORMATS
-    from ecgedge.stream.source import SerialSource
+    from ecgedge.stream.source import BAUDS, SerialSource
 
     if wire is None:
-        return SerialSource(port, baud or DEFAULT_BAUD)
+        return SerialSource(port, (baud,) if baud else BAUDS)
     known = FORMATS[wire]
-    return SerialSource(port, baud or known.baud, known.hello, known.goodbye)
+    return SerialSource(port, (baud or known.baud,), known.hello, known.goodbye)
 
 
 def _line(text: str) -> None:
@@ -253,9 +254,9 @@ def device(
 ) -> None:
     """Be a virtual AD8232 board that replays RECORD on a pseudo-terminal.
 
-    Without --data the record is taken from the database if it is there, otherwise from the bundled
-    excerpt. The path to open is printed first; it is printed again when the board was unplugged
-    and comes back.
+    RECORD is a name, such as 208, or the path of a WFDB record. A name is looked up in the database
+    if that is there, otherwise in the bundled excerpt. The path to open is printed first, and again
+    when the board was unplugged and comes back.
     """
     from ecgedge.stream.device import Behaviour, VirtualBoard
     from ecgedge.stream.device_input import recording_of_csv, recording_of_record
@@ -267,7 +268,8 @@ def device(
         recording = recording_of_csv(csv, rate)
     else:
         assert record is not None
-        recording = recording_of_record(_folder(record, data), record, lead, rate)
+        folder, name = _place(record, data)
+        recording = recording_of_record(folder, name, lead, rate)
     recording = recording.part(start, seconds)
     behaviour = Behaviour(
         speed=_finite(speed),
@@ -296,14 +298,17 @@ def device(
         board.run(stop)
 
 
-def _folder(record: str, data: Path | None) -> Path:
-    """Find the database that has a record: where the user says, in the usual places, bundled."""
+def _place(record: str, data: Path | None) -> tuple[Path, str]:
+    """Return folder and name of a record: a path, or a name in the usual places or the excerpt."""
     from ecgedge.data.locate import excerpt, find_database
 
+    path = Path(record)
+    if path.parent != Path():
+        return path.parent, path.name.removesuffix(".hea")
     try:
         folder = find_database("mitdb", data)
     except EcgedgeError:
         if data is not None:
             raise
         folder = excerpt()
-    return folder
+    return folder, record

@@ -24,7 +24,7 @@ _VALUES = {
     "v6", "ch0", "ch1", "a0",
 }  # fmt: skip
 _VALUE_UNITS = {"mv", "uv", "v", "counts", "raw", "adc", "filtered", "ch1"}
-_INDICES = {"sample", "sample_#", "samples", "index", "n", "#", "no", "nr"}
+_INDICES = {"sample", "sample_#", "samples", "index", "n", "no", "nr"}
 _OFFS = {"lead_off", "leadoff", "leads_off", "lo", "lo+", "lo-", "lo_plus", "lo_minus"}
 _GAPS = {"gap"}
 
@@ -86,6 +86,7 @@ def columns_of_header(fields: Sequence[bytes]) -> Columns | None:
         None when the line is no header.
     """
     names = [_plain_name(field) for field in fields]
+    names[0] = names[0].removeprefix("#").lstrip("_")  # "# time,ecg"
     kinds = [_kind(name) for name in names]
     if not all(kinds) and kinds[0] not in ("time", "index"):
         return None

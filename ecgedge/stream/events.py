@@ -33,6 +33,14 @@ class FormatEvent:
 
 
 @dataclass(frozen=True)
+class BaudEvent:
+    """At the speed before nothing made sense; now the line is read at this one."""
+
+    event: ClassVar[str] = "baud"
+    baud: int
+
+
+@dataclass(frozen=True)
 class RateEvent:
     """The sampling rate is known, or has changed.
 
@@ -221,6 +229,7 @@ class SignalEvent:
 Event = (
     StartEvent
     | FormatEvent
+    | BaudEvent
     | RateEvent
     | ScaleEvent
     | BoardEvent

@@ -82,6 +82,18 @@ class Intake:
             self.check(arrival_s)
         return events
 
+    def unclear_s(self, now_s: float) -> float:
+        """Seconds since the first byte of a stream whose format is still not recognized."""
+        unclear = self._parser is None and self._first_s is not None
+        return now_s - self._first_s if unclear and self._first_s is not None else 0.0
+
+    def begin_again(self) -> None:
+        """Forget what was read: the line is read at another speed now."""
+        self._waiting.clear()
+        self._tried = 0
+        self._bytes = 0
+        self._first_s = None
+
     def check(self, now_s: float) -> None:
         """Raise EcgedgeError when the stream has to be given up by now."""
         if self.heard or self._first_s is None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ecgedge.stream.events import (
+    BaudEvent,
     BeatEvent,
     BoardBeatEvent,
     BoardEvent,
@@ -153,6 +154,7 @@ class Session:
         self._heard_s: float | None = None
         self._silent = False
         self._unplugged_s: float | None = None
+        self._board: Info | None = None
         self._lost = 0
         self._garbage_bytes = 0
         self._events: list[Event] = []
@@ -200,6 +202,16 @@ class Session:
             self._warmup.knows(Rate(rate_hz, "file"))
             self._intake.heard = True
             self._take([(Sample(value), 0.0) for value in values])
+        return self._told()
+
+    def unclear_s(self, now_s: float) -> float:
+        """Seconds since the first byte of a stream whose format is still not recognized."""
+        return self._intake.unclear_s(now_s)
+
+    def other_baud(self, baud: int) -> list[Event]:
+        """The line is read at another speed now; what was read before is forgotten."""
+        self._intake.begin_again()
+        self._tell(BaudEvent(baud))
         return self._told()
 
     def tick(self, now_s: float) -> list[Event]:
@@ -425,7 +437,8 @@ class Session:
         stop_s = self.options.stop_s
         if self.done:
             return
-        if stop_s is not None and placed.time_s >= stop_s:
+        assert self._timeline is not None
+        if stop_s is not None and placed.time_s >= stop_s - self._timeline.period_s / 2:
             self._cut("")
             self.done = True
             return
@@ -438,7 +451,7 @@ class Session:
         """The first sample of all, or after a gap."""
         reason = self._reason or "clock"
         if self._any_sample:
-            self._cut(reason)
+            self._end_stretch()
             self._after_gap = True
         if self._lead_off_told:
             self._lead_off_told = False
@@ -459,13 +472,17 @@ class Session:
             timeline.pass_by(timeline.period_s)
 
     def _cut(self, reason: str) -> None:
-        """End a stretch of samples that join on."""
-        self._push()
-        for event in self._finder.cut():
-            self._tell(event)
+        """Break the stream: the next sample does not join on, for this reason."""
+        self._end_stretch()
         self._reason = reason
         if self._timeline is not None:
             self._timeline.cut(by_arrival=reason in BY_ARRIVAL)
+
+    def _end_stretch(self) -> None:
+        """Let the program finish with the samples that join on."""
+        self._push()
+        for event in self._finder.cut():
+            self._tell(event)
         if self._watch is not None:
             self._watch.gap()
 
@@ -495,12 +512,13 @@ class Session:
             self._tell(ClippedEvent(self.time_s))
 
     def _info(self, info: Info) -> None:
-        """The board says what it is."""
+        """The board says what it is; it does so again and again."""
+        if info == self._board:
+            return
+        self._board = info
         rate = Rate(info.rate_hz, "board")
         if self._timeline is None:
             self._warmup.knows(rate)
-        elif self.rate is not None and self.rate.measured_hz == info.rate_hz:
-            return
         elif self.options.rate_hz is None:
             self._change_rate(rate)
         self._tell(BoardEvent(info.name, info.rate_hz))

@@ -12,7 +12,7 @@ import queue
 import stat
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from serial.tools import list_ports
 
 from firmware_sim.errors import EcgedgeError
 
+BAUDS = (115200, 9600, 230400, 57600)
+"""Speeds that are tried in turn when the user named none."""
 QUEUE_CHUNKS = 2048
 READ_TIMEOUT_S = 0.1
 RETRY_S = 0.2
@@ -124,9 +126,13 @@ def open_port(port: str, baud: int) -> serial.Serial:
     return opened
 
 
+def _is_pseudo_terminal(port: str) -> bool:
+    return os.path.realpath(port).startswith("/dev/pts/")
+
+
 def _claim(opened: serial.Serial, port: str) -> None:
     """Keep out programs that ignore the lock. Not on a pseudo-terminal: its owner needs it too."""
-    if os.path.realpath(port).startswith("/dev/pts/"):
+    if _is_pseudo_terminal(port):
         return
     with contextlib.suppress(ImportError, OSError):
         import fcntl
@@ -164,8 +170,8 @@ class SerialSource:
     ----------
     port : str
         Name of the port, or a link to it; a link may be moved to another port meanwhile.
-    baud : int
-        Speed of the line.
+    bauds : sequence of int
+        Speeds of the line to try; one when it is known.
     hello, goodbye : bytes
         Sent once a second until something comes, and at the end.
     clock : callable
@@ -175,13 +181,14 @@ class SerialSource:
     def __init__(
         self,
         port: str,
-        baud: int,
+        bauds: Sequence[int] = BAUDS,
         hello: bytes = b"",
         goodbye: bytes = b"",
         clock: Callable[[], float] = now_s,
     ) -> None:
         self.port = port
-        self.baud = baud
+        self.baud = bauds[0]
+        self._bauds = tuple(bauds)
         self._hello = hello
         self._goodbye = goodbye
         self._clock = clock
@@ -236,6 +243,17 @@ class SerialSource:
         if isinstance(item, BaseException):
             raise item
         return item
+
+    def next_baud(self) -> int | None:
+        """Read the line at the next speed; None when all were tried, or speeds mean nothing."""
+        left = self._bauds[self._bauds.index(self.baud) + 1 :]
+        opened = self._opened
+        if not left or opened is None or _is_pseudo_terminal(self.port):
+            return None
+        self.baud = left[0]
+        with contextlib.suppress(OSError):  # gone: it is opened at the new speed when it is back
+            opened.baudrate = self.baud
+        return self.baud
 
     @property
     def waiting(self) -> int:

@@ -59,7 +59,7 @@ def choose_scale(values: Sequence[float]) -> Scale:
     if not array.size:
         return Scale()
     largest = float(np.abs(array).max())
-    if largest > HIGHEST:
+    if array.min() < LOWEST or array.max() > HIGHEST:
         return Scale(1 / 64, float(np.median(array)))
     if np.array_equal(array, np.rint(array)):
         return Scale()

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ecgedge.stream.events import (
+    BaudEvent,
     BeatEvent,
     BoardEvent,
     ClippedEvent,
@@ -79,6 +80,8 @@ def describe(event: Event, program: Program) -> str | None:
             return f"{event.source}: {event.program} ({classes}) at {event.fs} Hz"
         case FormatEvent():
             return f"format: {event.format} ({'recognized' if event.recognized else 'given'})"
+        case BaudEvent():
+            return f"nothing made sense so far, reading at {event.baud} baud"
         case RateEvent():
             return f"rate: {_rate_text(event)}"
         case ScaleEvent():
@@ -114,16 +117,16 @@ def describe(event: Event, program: Program) -> str | None:
 
 def _rate_text(event: RateEvent) -> str:
     source = {
-        "clock": "by the time stamps",
-        "arrival": "measured by arrival",
-        "given": "given",
+        "clock": "by its clock",
+        "arrival": "by arrival",
+        "given": "as given",
         "board": "as the board says",
         "file": "as the file says",
     }[event.source]
     text = f"{event.measured_hz:.2f} Hz {source}"
     if event.resampled:
-        return f"{text}, taken as {event.used_hz:g} Hz and resampled to {event.program_hz} Hz"
-    return f"{text}, taken as the program's {event.program_hz} Hz (not resampled)"
+        return f"{text}, resampled from {event.used_hz:g} to {event.program_hz} Hz"
+    return f"{text}, taken as {event.program_hz} Hz, not resampled"
 
 
 def _summary_text(event: SummaryEvent) -> str:
@@ -244,7 +247,7 @@ class LiveView:
             case GapEvent() | LeadOffEvent():
                 self._note(event)
                 self._breaks.append(self._newest + 1)
-            case ReconnectEvent() | ClippedEvent() | ScaleEvent() | BoardEvent():
+            case ReconnectEvent() | ClippedEvent() | ScaleEvent() | BoardEvent() | BaudEvent():
                 self._note(event)
             case _:
                 pass
@@ -265,9 +268,10 @@ class LiveView:
     def render(self) -> RenderableType:
         """Return the screen."""
         width = max(self._console.size.width - 2, 20)
-        height = min(max(self._console.size.height - 17, 4), 10)
+        height = min(max(self._console.size.height - 18, 4), 10)
         return Group(
             self._head(),
+            self._model(),
             self._pulse(),
             self._marks(width),
             *(Text(line, style="bright_white") for line in self._picture(width, height)),
@@ -312,10 +316,13 @@ class LiveView:
             text.append(self._status, style="bold yellow")
         else:
             text.append("leads on", style="green")
-        text.append(f"   {self._program.name} ({' '.join(self._program.labels)})", style="dim")
-        if self._recording:
-            text.append(f"   recording into {self._recording}", style="dim")
         return text
+
+    def _model(self) -> Text:
+        text = f"{self._program.name} ({' '.join(self._program.labels)})"
+        if self._recording:
+            text += f" · recording into {self._recording}"
+        return Text(text, style="dim", no_wrap=True)
 
     def _marks(self, width: int) -> Text:
         line = Text(no_wrap=True)
@@ -335,7 +342,7 @@ class LiveView:
         table = Table(box=None, pad_edge=False, header_style="dim")
         for name in ("time", "class", "share", "RR ms", "scores", "quality"):
             table.add_column(name, justify="right" if name in ("share", "RR ms") else "left")
-        rows = min(max(self._console.size.height - 25, 4), 8)
+        rows = min(max(self._console.size.height - 26, 4), 8)
         shown = list(self._beats)[-rows:][::-1]
         for beat in shown:
             shares = dict(

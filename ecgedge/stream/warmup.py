@@ -7,8 +7,10 @@ from ecgedge.stream.units import FIRST, Scale, choose_scale
 from ecgedge.stream.wire import Gap, LeadOff, Sample, WireEvent
 from firmware_sim.errors import EcgedgeError
 
-MAX_WAITING = 400_000
-"""Events that wait at most; more than any measurement needs."""
+MAX_SAMPLES = 400_000
+"""Samples that wait at most; more than any measurement needs."""
+MAX_MARKS = 10_000
+"""Lead-off marks in a row that are kept; one is enough before the first sample."""
 AGREES = 0.05
 """A clock that is further from the rate that the user gave is not used."""
 
@@ -38,6 +40,7 @@ class Warmup:
         self._meter = RateMeter(live=live)
         self._waiting: list[tuple[WireEvent, float]] = []
         self.samples = 0
+        self._marks = 0
 
     def add(self, event: WireEvent, arrival_s: float) -> None:
         """Keep an event.
@@ -49,14 +52,17 @@ class Warmup:
         """
         if isinstance(event, Sample):
             self.samples += 1
+            self._marks = 0
             self._meter.sample(event.ticks, arrival_s)
-        elif isinstance(event, LeadOff | Gap):
-            self._meter.gap()
-            if self._waiting and type(self._waiting[-1][0]) is type(event):
+            if self.samples > MAX_SAMPLES:
+                raise self.no_rate()
+        else:
+            self._marks += 1
+            if isinstance(event, LeadOff | Gap):
+                self._meter.gap()
+            if self._marks > (MAX_MARKS if self.samples else 1):
                 return
         self._waiting.append((event, arrival_s))
-        if len(self._waiting) > MAX_WAITING:
-            raise self.no_rate()
 
     def knows(self, rate: Rate) -> None:
         """The board or the file says its rate; a rate that the user gave goes before it."""
