@@ -281,11 +281,6 @@ def device(
     )
     if behaviour.speed is None and loop and not wait_reader:
         raise click.UsageError("--speed max --loop needs --wait-reader, or it would never rest.")
-    click.echo(
-        f"{recording.name}, {len(recording.values) / recording.rate_hz:.1f} s at "
-        f"{recording.rate_hz:g} Hz as {wire}",
-        err=True,
-    )
     board = VirtualBoard(
         recording.values,
         recording.rate_hz,
@@ -294,7 +289,12 @@ def device(
         link,
         announce=lambda path: _line(path if link is None else str(link)),
     )
+    length_s = len(recording.values) / recording.rate_hz
     with stop_on_signals() as stop:
+        board.open()
+        click.echo(
+            f"{recording.name}, {length_s:.1f} s at {recording.rate_hz:g} Hz as {wire}", err=True
+        )
         board.run(stop)
 
 

@@ -84,6 +84,7 @@ class VirtualBoard:
         self._announce = announce
         self._noise = random.Random(0)
         self._bursts = 0
+        self._first: PseudoTerminal | None = None
         self._index = 0
         self._began_s = 0.0
         self._began_at = 0
@@ -99,6 +100,18 @@ class VirtualBoard:
         """Samples that were sent, replaced by lead-off marks, or lost while unplugged."""
         return self._index
 
+    def open(self) -> PseudoTerminal:
+        """Appear, if that has not happened yet.
+
+        Raises
+        ------
+        EcgedgeError
+            When the link cannot be made.
+        """
+        if self._first is None:
+            self._first = self._plug_in()
+        return self._first
+
     def run(self, stop: threading.Event) -> None:
         """Send everything, wait until it was read, and pull the plug.
 
@@ -107,7 +120,7 @@ class VirtualBoard:
         stop : threading.Event
             Ends it before.
         """
-        terminal = self._plug_in()
+        terminal = self.open()
         try:
             self._meet(terminal, stop)
             pending = self._encoder.start()
