@@ -91,7 +91,7 @@ class Recorder:
         self._folder = Path(folder)
         self._files: list[AppendedFile] = []
         self._synced_s: float | None = None
-        self._time_s = 0.0
+        self._until_s: float | None = None
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._make_files()
@@ -120,8 +120,8 @@ class Recorder:
         """Write one event down."""
         try:
             if isinstance(event, SamplesEvent):
-                self._time_s = event.times_s[-1]
                 self._samples.write(_sample_rows(event))
+                self._until_s = event.times_s[-1]
             elif not isinstance(event, SignalEvent):
                 self._events.write(json.dumps(as_json(event)) + "\n")
                 if isinstance(event, BeatEvent):
@@ -153,7 +153,9 @@ class Recorder:
             raise self._refused(error) from None
 
     def _refused(self, error: OSError) -> EcgedgeError:
-        kept = f"; what was recorded up to {self._time_s:.1f} s is kept" if self._time_s else ""
+        kept = ""
+        if self._until_s is not None:
+            kept = f"; what was recorded up to {self._until_s:.1f} s is kept"
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return EcgedgeError(
                 f"the disk is full, recording into {self._folder} stopped{kept}; free some space "

@@ -132,17 +132,22 @@ def _rate_text(event: RateEvent) -> str:
 def _summary_text(event: SummaryEvent) -> str:
     classes = ", ".join(f"{label} {count}" for label, count in event.classes.items())
     rate = f", {event.heart_rate_bpm:.0f}/min" if event.heart_rate_bpm else ""
-    troubles = {
-        f"gaps: {event.gaps} ({event.gap_s:.1f} s)": event.gaps,
-        f"lead off: {event.lead_off} ({event.lead_off_s:.1f} s)": event.lead_off,
-        f"samples lost: {event.lost_samples}": event.lost_samples,
-        f"damaged lines: {event.damaged_lines}": event.damaged_lines,
-        f"garbage: {event.garbage_bytes} bytes": event.garbage_bytes,
-        f"clipped: {event.clipped}": event.clipped,
-        f"reconnected: {event.reconnects}": event.reconnects,
-    }
-    rest = "".join(f"; {text}" for text, happened in troubles.items() if happened)
+    rest = "".join(f"; {text}" for text in _troubles(event))
     return f"{event.beats} beats in {event.seconds:.1f} s{rate}: {classes}{rest}"
+
+
+def _troubles(event: SummaryEvent) -> list[str]:
+    """What went wrong on the way, if anything."""
+    happened = {
+        f"gaps {event.gaps} ({event.gap_s:.1f} s)": event.gaps,
+        f"lead off {event.lead_off} ({event.lead_off_s:.1f} s)": event.lead_off,
+        f"lost samples {event.lost_samples}": event.lost_samples,
+        f"damaged lines {event.damaged_lines}": event.damaged_lines,
+        f"garbage {event.garbage_bytes} B": event.garbage_bytes,
+        f"clipped {event.clipped}": event.clipped,
+        f"reconnected {event.reconnects}": event.reconnects,
+    }
+    return [text for text, count in happened.items() if count]
 
 
 class JsonLines:
@@ -364,10 +369,6 @@ class LiveView:
         text = Text(no_wrap=True)
         for label, count in self._session.tally.classes.items():
             text.append(f"{label} {count}   ", style=f"bold {self._colour(label)}")
-        now = self._session.summary()
-        text.append(
-            f"gaps {now.gaps} ({now.gap_s:.1f} s)   lead off {now.lead_off} "
-            f"({now.lead_off_s:.1f} s)   lost {now.lost_samples}   garbage {now.garbage_bytes} B",
-            style="dim",
-        )
+        troubles = _troubles(self._session.summary())
+        text.append("   ".join(troubles) or "no gaps, nothing lost", style="dim")
         return text

@@ -153,7 +153,7 @@ def test_ctrl_c_ends_with_a_summary(model: Path) -> None:
             assert running.wait(LONG_S) == 0
         assert "format: csv (recognized)" in "".join(seen)
         assert "beats in" in rest.splitlines()[-1]
-        assert "lead off: 1" in rest.splitlines()[-1]
+        assert "lead off 1" in rest.splitlines()[-1]
         board.send_signal(signal.SIGINT)
         assert board.wait(LONG_S) == 0
 

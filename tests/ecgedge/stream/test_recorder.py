@@ -82,7 +82,7 @@ def test_a_full_disk_is_one_error_and_keeps_whole_lines(
         return write(handle, part)
 
     monkeypatch.setattr(os, "write", limited)
-    with pytest.raises(EcgedgeError, match=r"the disk is full.*up to 2\.0 s.*--out"):
+    with pytest.raises(EcgedgeError, match=r"the disk is full.*up to 0\.0 s.*--out"):
         recorder.take(SamplesEvent((1.0, 2.0), (513, 514), False))
     monkeypatch.setattr(os, "write", write)
     recorder.close()
