@@ -15,7 +15,7 @@ import numpy as np
 from ecgedge.data.labels import AAMI_CLASSES, aami_index
 from ecgedge.data.record import Record, quiet_wfdb, read_record, resample_record
 from ecgedge.evaluation.matching import LEARNING_S, flutter_periods, match_beats
-from firmware_sim.detector import BLOCK_MS, timing
+from firmware_sim.detector_timing import BLOCK_MS, timing
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.files import write_atomic
 from firmware_sim.pipeline import Beat, run

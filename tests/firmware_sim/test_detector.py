@@ -4,16 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from firmware_sim.detector import (
-    FS_MAX_HZ,
-    FS_MIN_HZ,
-    SAMPLE_MAX,
-    SAMPLE_MIN,
-    Detection,
-    Detector,
-    detect,
-    timing,
-)
+from firmware_sim.detector import SAMPLE_MAX, SAMPLE_MIN, Detection, Detector, detect
+from firmware_sim.detector_timing import FS_MAX_HZ, FS_MIN_HZ, timing
 from firmware_sim.errors import EcgedgeError
 
 INT32 = 2**31 - 1

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from ecgedge.data.record import read_record, resample_record
 from firmware_sim import network
 from firmware_sim.beat import cut_windows, normalize, window_is_inside
-from firmware_sim.detector import Detection, detect, timing
+from firmware_sim.detector import Detection, detect
+from firmware_sim.detector_timing import timing
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.pipeline import Beat, Pipeline, quality, run
 from firmware_sim.program import Program
