@@ -57,8 +57,8 @@ class Imbalance:
     """
 
     class_weights: bool = True
-    ratio: float = 10.0
-    power: float = 0.5
+    ratio: float = 20.0
+    power: float = 0.7
     warmup_epochs: int = 3
     sampler: str = "none"
 
@@ -136,7 +136,7 @@ class TrainConfig:
     dropout: float = 0.0
     logit_scale: int = 8
     restarts: int = 16
-    epochs: int = 40
+    epochs: int = 60
     fine_epochs: int = 10
     draws: int = 20_000
     batch: int = 256
