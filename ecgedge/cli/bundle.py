@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from ecgedge.verify import Verification
+    from ecgedge.verification.report import Verification
     from firmware_sim.prove import Proof
 
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -119,8 +119,8 @@ def verify(
     Ends with code 0 only if nothing differs anywhere.
     """
     _one_thread_each()
-    from ecgedge.verify import verify as run_verification
-    from ecgedge.verify_inputs import database_source, made_sources
+    from ecgedge.verification.inputs import database_source, made_sources
+    from ecgedge.verification.verify import verify as run_verification
     from ecgedge.zoo import find_bundle
     from export.bundle import read_bundle
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ecgedge.engines import ENGINES, make_engine
+from ecgedge.verification.engines import ENGINES, make_engine
 from export.bundle import Bundle, expected_models
 from export.golden import extreme_beats, make_golden
 from export.onnx_graph import layer_names

@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto
 
 from calib.float_network import FloatNetwork
-from ecgedge.engines.ort import session
+from ecgedge.verification.engines.ort import session
 from export.onnx_fixed import EXACT_FLOAT32, fixed_model, pool_reach
 from export.onnx_float import float_model
 from export.onnx_graph import (

@@ -1,7 +1,6 @@
 """Verification passes what is right and names what is not."""
 
 import json
-import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,32 +13,18 @@ import pytest
 from onnx import numpy_helper
 
 from calib.float_network import load_float_network, save_float_network
-from ecgedge import engines as registry
-from ecgedge.engines import ENGINES, make_engine
-from ecgedge.engines.plain import plain
-from ecgedge.verify import Verification, simulator_rate, verify
-from ecgedge.verify_inputs import Source, database_source, find_recordings, made_sources
+from ecgedge.verification.engines import ENGINES
+from ecgedge.verification.inputs import Source, database_source, made_sources
+from ecgedge.verification.report import Verification
+from ecgedge.verification.verify import verify
 from export.bundle import MODELS, Bundle, expected_models, read_bundle, write_sums
 from export.golden import golden_bytes, make_golden, read_golden
 from export.onnx_graph import serialize
 from firmware_sim.errors import EcgedgeError
-from firmware_sim.network import run
 from firmware_sim.program import Program, load_program, save_program
 from firmware_sim.prove import certificate, prove
 from tests.networks import network_of, small_bundle
 from tests.programs import hostile_beats, hostile_contexts, random_program
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bundle") / "whole"
-    small_bundle(folder)
-    return folder
-
-
-@pytest.fixture
-def copy(whole: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(whole, tmp_path / "copy"))
 
 
 def verified(folder: Path, **options: Any) -> Verification:
@@ -114,53 +99,6 @@ def test_progress_ends_at_the_number_of_beats(whole: Path) -> None:
     result = verified(whole, progress=lambda done, total: seen.append((done, total)))
     beats = sum(len(source.q) for source in result.sources)
     assert seen[-1] == (beats, beats)
-
-
-def test_clipping_is_counted_before_the_clip() -> None:
-    program = random_program(0, window=125)
-    q, context = hostile_beats(125, 40, 0), hostile_contexts(40, 0)
-    found = plain(program, q, context)
-    layers = run(program, q, context, layers=True).layers
-    above, count = found.clipped["tokens.1"]
-    assert count == layers["tokens.1"].size
-    assert 0 < above <= int((layers["tokens.1"] == 127).sum())
-
-
-# Where beats come from
-
-
-def test_the_excerpt_serves_when_there_is_no_database(
-    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ECGEDGE_DATA", str(tmp_path))
-    folder, is_excerpt = find_recordings(None)
-    assert is_excerpt
-    assert (folder / "RECORDS").is_file()
-    source = database_source(read_bundle(whole).program, None)
-    assert source.facts["excerpt"] is True
-    assert "excerpt" in source.facts["database"]
-    assert source.q.shape == (source.facts["beats"], 125)
-
-
-def test_the_excerpt_is_recognized_however_it_is_named(excerpt: Path) -> None:
-    assert find_recordings(Path("excerpt")) == (excerpt, True)
-    assert find_recordings(excerpt) == (excerpt, True)
-
-
-def test_a_named_folder_without_a_database_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(EcgedgeError, match="ecgedge data download mitdb"):
-        find_recordings(tmp_path)
-
-
-def test_a_difference_names_record_and_sample() -> None:
-    source = Source(
-        "database",
-        np.zeros((2, 125), np.int8),
-        None,
-        record=np.array(["100", "208"]),
-        sample=np.array([5, 77]),
-    )
-    assert source.place(1) == {"source": "database", "beat": 1, "record": "208", "sample": 77}
 
 
 @pytest.mark.slow
@@ -371,7 +309,7 @@ def test_an_engine_that_raises_is_reported(whole: Path, monkeypatch: pytest.Monk
     def broken(*_: object) -> dict[str, Any]:
         raise RuntimeError("on fire")
 
-    monkeypatch.setattr("ecgedge.verify.make_engine", lambda *_: broken)
+    monkeypatch.setattr("ecgedge.verification.verify.make_engine", lambda *_: broken)
     result = verified(whole, engines=["numpy"])
     assert not result.ok
     assert "on fire" in " ".join(result.failures)
@@ -401,21 +339,10 @@ def test_nothing_is_verified_when_every_engine_is_skipped(
     whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_torch(monkeypatch)
-    monkeypatch.setattr("ecgedge.verify.ENGINES", {"torch": registry.ENGINES["torch"]})
+    monkeypatch.setattr("ecgedge.verification.verify.ENGINES", {"torch": ENGINES["torch"]})
     assert not verified(whole).ok
 
 
 def test_an_unknown_engine_is_named(whole: Path) -> None:
     with pytest.raises(EcgedgeError, match="no engine 'tpu'; choose from numpy"):
         verified(whole, engines=["tpu"])
-
-
-def test_the_registry_names_functions_that_exist(whole: Path) -> None:
-    bundle = read_bundle(whole)
-    for name in ENGINES:
-        assert callable(make_engine(name, bundle)), name
-
-
-def test_the_simulators_rate_is_measured(whole: Path) -> None:
-    bundle = read_bundle(whole)
-    assert simulator_rate(bundle, made_sources(bundle, 512)[1]) > 1000

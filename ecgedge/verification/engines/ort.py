@@ -10,7 +10,7 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from ecgedge.engines import Engine, Int8, Layers
+from ecgedge.verification.engines import Engine, Int8, Layers
 from export.bundle import MODELS, Bundle
 from export.onnx_graph import layer_names, serialize, with_layers
 from firmware_sim.errors import EcgedgeError

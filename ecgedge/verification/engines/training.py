@@ -1,6 +1,6 @@
 """The forward pass that trains the student, with its roundings, as an engine."""
 
-from ecgedge.engines import Engine, EngineUnavailable
+from ecgedge.verification.engines import Engine, EngineUnavailable
 from export.bundle import Bundle
 
 

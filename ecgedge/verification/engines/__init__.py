@@ -29,7 +29,7 @@ ENGINES: dict[str, str] = {
     "ort-int": "ort:int_engine",
     "ort-int-noopt": "ort:int_engine_noopt",
 }
-"""Name -> module in ecgedge.engines and the function in it that makes the engine of a bundle."""
+"""Name -> module of this package and the function in it that makes the engine of a bundle."""
 
 
 class EngineUnavailable(EcgedgeError):
