@@ -86,7 +86,7 @@ def _stream(out: Path, say: Say) -> tuple[Stage, list[dict[str, Any]]]:
     """Replay a minute through the virtual board, faster than real time, and classify it live."""
     port = out / "board"
     board = (
-        "device", STREAMED_RECORD, "--data", str(excerpt()), "--seconds", str(STREAMED_S),
+        "device", STREAMED_RECORD, "--data", "excerpt", "--seconds", str(STREAMED_S),
         "--format", "csv", "--speed", "max", "--link", str(port),
     )  # fmt: skip
     client = (

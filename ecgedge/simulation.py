@@ -7,6 +7,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from firmware_sim.program import Program
 
 SHORT_S = 2 * LEARNING_S
 """A recording shorter than this is scored from the detector's own learning on, not from 5:00."""
+STRIP_S = 20
+"""Seconds in a picture."""
 DETECTOR_LEARNING_S = 3 * BLOCK_MS / 1000
 COLUMNS = (
     "sample", "time_s", "label", "scores", "rr_s", "context", "quality", "search_back",
@@ -209,6 +212,46 @@ def _cell(value: object) -> object:
     if isinstance(value, tuple):
         return " ".join(str(v) for v in value)
     return int(value) if isinstance(value, bool) else value
+
+
+def draw(simulation: Simulation, path: Path, at_s: float = 0.0) -> None:
+    """Draw twenty seconds of the recording with the label of every beat.
+
+    Parameters
+    ----------
+    simulation : Simulation
+    path : Path
+        PNG to write.
+    at_s : float
+        Where the picture begins.
+
+    Raises
+    ------
+    EcgedgeError
+        When the recording ends before.
+    """
+    if find_spec("matplotlib") is None:
+        raise EcgedgeError("a picture needs matplotlib; pip install 'ecgedge[train]'.")
+    from ecgedge.evaluation.strip import draw_strip
+    from ecgedge.evaluation.style import save
+
+    record = simulation.record
+    first = round(at_s * record.fs)
+    part = record.millivolts[first : first + round(STRIP_S * record.fs)]
+    if len(part) < record.fs:
+        raise EcgedgeError(
+            f"{record.name} lasts {record.duration_s:.1f} s; begin the picture earlier with --at."
+        )
+    pairs = zip(record.beat_samples, record.beat_symbols, strict=True)
+    figure = draw_strip(
+        part,
+        record.fs,
+        [(b.sample - first, b.label) for b in simulation.beats],
+        title=f"{record.database} {record.name}, {record.lead}".strip(),
+        reference=[(int(sample) - first, str(symbol)) for sample, symbol in pairs],
+        start_s=at_s,
+    )
+    save(figure, path)
 
 
 def write_annotations(simulation: Simulation, extension: str, folder: Path) -> Path:

@@ -72,19 +72,16 @@ def evaluate(
     the name of a model that ships with ecgedge.
     """
     from ecgedge.data.locate import EXCERPT, find_database
-    from ecgedge.data.locate import excerpt as excerpt_folder
     from ecgedge.evaluation.evaluate import FOLDER, write_report
     from ecgedge.evaluation.evaluate import evaluate as run_evaluation
     from ecgedge.evaluation.report import to_text
     from firmware_sim.errors import EcgedgeError
 
-    if folder == Path(EXCERPT):
-        excerpt, folder = True, None
-    if excerpt and folder is not None:
+    if excerpt and folder not in (None, Path(EXCERPT)):
         raise EcgedgeError("--excerpt and --data name two sets of records; choose one of them.")
     found = run_evaluation(
         _place(path),
-        excerpt_folder() if excerpt else find_database("mitdb", folder),
+        find_database(EXCERPT if excerpt else "mitdb", folder),
         protocol=protocol,
         aami_map=aami_map,
         resamples=resamples,

@@ -29,6 +29,14 @@ if TYPE_CHECKING:
     help="Write the beats here; .csv or .jsonl.",
 )
 @click.option("--annotate", metavar="EXT", help="Write WFDB annotations RECORD.EXT here.")
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Draw twenty seconds with every beat's label as PNG.",
+)
+@click.option(
+    "--at", type=click.FloatRange(0), default=0.0, metavar="S", help="Where the picture begins."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def simulate(
     bundle: str,
@@ -38,6 +46,8 @@ def simulate(
     rate: float | None,
     out: Path | None,
     annotate: str | None,
+    plot: Path | None,
+    at: float,
     as_json: bool,
 ) -> None:
     """Run the firmware on a recording: from samples to labelled beats, in integers.
@@ -47,7 +57,7 @@ def simulate(
     there are any, are scored as EC57 does, from 5:00 on (recordings shorter than ten minutes from
     0:03 on).
     """
-    from ecgedge.simulation import summary, write_annotations, write_beats
+    from ecgedge.simulation import draw, summary, write_annotations, write_beats
 
     if out is not None and out.suffix not in (".csv", ".jsonl"):
         raise EcgedgeError(f"{out} is neither .csv nor .jsonl; choose one of these endings.")
@@ -61,6 +71,9 @@ def simulate(
     if annotate is not None:
         place = write_annotations(simulation, annotate, Path.cwd())
         click.echo(f"annotations: {place.name}", err=True)
+    if plot is not None:
+        draw(simulation, plot, at)
+        click.echo(f"picture: {plot}", err=True)
     found = summary(program, simulation)
     if as_json:
         click.echo(json.dumps(found))

@@ -127,12 +127,6 @@ def _config(values: dict[str, Any]) -> "TrainConfig":
     return for_protocol(given.pop("protocol"), **given)
 
 
-def _database(data: Path | None) -> Path:
-    from ecgedge.data.locate import EXCERPT, excerpt, find_database
-
-    return excerpt() if data == Path(EXCERPT) else find_database("mitdb", data)
-
-
 def _report(done: "list[Run]", out: Path, as_json: bool) -> None:
     """Say where the run is and how good it is on validation records."""
     rows = [
@@ -173,10 +167,11 @@ def train(
     trained on with the roundings of the integer program, so that what is written is the program
     itself. Ctrl-C keeps the best so far.
     """
+    from ecgedge.data.locate import find_database
     from ecgedge.training.progress import Watch
     from ecgedge.training.train import train_run, train_seeds
 
-    config, folder = _config(values), _database(data)
+    config, folder = _config(values), find_database("mitdb", data)
     with Watch(quiet=as_json) as watch:
         if seeds is not None:
             done = train_seeds(folder, config, out, seeds, watch=watch)
@@ -227,6 +222,7 @@ def distill(
     OUT gets the distilled student, OUT/baseline the same student without a teacher, OUT/teacher
     the teacher. A teacher that is worse than the baseline on validation records is not used.
     """
+    from ecgedge.data.locate import find_database
     from ecgedge.training.distill import distill as teach
     from ecgedge.training.losses import Distillation
     from ecgedge.training.progress import Watch
@@ -234,7 +230,7 @@ def distill(
     names = ("alpha", "beta", "gamma", "temperature", "confidence")
     how = {name: values.pop(name) for name in names}
     chosen = Distillation(**{n: v for n, v in how.items() if v is not None})
-    config, folder = _config(values), _database(data)
+    config, folder = _config(values), find_database("mitdb", data)
     with Watch(quiet=as_json) as watch:
         run = teach(
             folder,

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from ecgedge.cli.simulate import simulate
 from ecgedge.data.record import quiet_wfdb
-from ecgedge.simulation import simulate_record
+from ecgedge.simulation import draw, simulate_record
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.program import Program, save_program
 from tests.programs import random_program
@@ -132,3 +132,14 @@ def test_a_flat_recording_has_no_beats(program_file: Path, tmp_path: Path) -> No
     assert found["beats"] == 0
     assert found["heart_rate_bpm"] is None
     assert np.isclose(found["duration_s"], 5000 / 360, atol=0.001)
+
+
+def test_a_picture_shows_twenty_seconds_or_says_that_they_are_not_there(
+    tmp_path: Path, excerpt: Path
+) -> None:
+    simulation = simulate_record(random_program(1), excerpt, "233")
+    draw(simulation, tmp_path / "strip.png", at_s=20)
+    assert (tmp_path / "strip.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(EcgedgeError, match="--at"):
+        draw(simulation, tmp_path / "late.png", at_s=5000)
+    assert not (tmp_path / "late.png").exists()

@@ -102,3 +102,10 @@ def test_an_empty_or_missing_folder_has_no_records(tmp_path: Path) -> None:
         listed_records(tmp_path)
     with pytest.raises(EcgedgeError, match="does not exist"):
         listed_records(tmp_path / "nowhere")
+
+
+def test_the_word_excerpt_stands_for_the_bundled_excerpt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find_database("mitdb", Path("excerpt")) == excerpt()
