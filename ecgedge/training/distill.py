@@ -188,10 +188,29 @@ def distill(
     data = read_data(folder, config)
     if not resume:
         run_folder.begin(out, to_json(config) | {"distillation": asdict(how)})
+    made = teacher_config(config, long=long_teacher, name=teacher_model)
+    made = replace(made, **(teacher_changes or {}))
+    try:
+        return _stages(folder, config, how, out, data, teacher, made, watch)
+    except BaseException:
+        if not resume:
+            run_folder.abandon(out)
+        raise
+
+
+def _stages(
+    folder: Path,
+    config: TrainConfig,
+    how: Distillation,
+    out: Path,
+    data: Data,
+    teacher: Path | None,
+    made: TrainConfig,
+    watch: Watch,
+) -> runs.Run:
+    """Baseline, teacher, gate, and the student; what is done already is read."""
     baseline = _stage(folder, config, out / runs.BASELINE, data, watch)
     if teacher is None:
-        made = teacher_config(config, long=long_teacher, name=teacher_model)
-        made = replace(made, **(teacher_changes or {}))
         teacher = _stage(folder, made, out / runs.TEACHER, data, watch).path
     found = gate(teacher, baseline, data, config.labels)
     extra: dict[str, Any] = {"distillation": asdict(found) | {"used": found.is_open}}

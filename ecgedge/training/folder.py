@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,18 @@ def begin(path: Path, config: dict[str, Any]) -> Path:
             f"{path} already exists; choose another folder, or go on with its run by --resume."
         )
     path.mkdir(parents=True, exist_ok=True)
-    write_json(path / runs.CONFIG, config)
+    try:
+        write_json(path / runs.CONFIG, config)
+    except BaseException:
+        abandon(path)
+        raise
     return path
+
+
+def abandon(path: Path) -> None:
+    """Remove a run folder in which nothing was trained yet; one with a checkpoint is kept."""
+    if path.is_dir() and not any(path.rglob(runs.CHECKPOINT)):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def append_log(path: Path, epoch: Epoch) -> None:

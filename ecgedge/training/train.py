@@ -1,6 +1,5 @@
 """One training run, from records to a run folder."""
 
-import shutil
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -102,8 +101,8 @@ def train_run(
     try:
         return _train(config, out, data, loss, resume, watch, extra_metrics or {})
     except BaseException:
-        if not resume and not begun and not (out / runs.CHECKPOINT).exists():
-            shutil.rmtree(out, ignore_errors=True)
+        if not resume and not begun:
+            run_folder.abandon(out)
         raise
 
 

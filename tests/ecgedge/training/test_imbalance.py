@@ -24,7 +24,7 @@ def test_a_balanced_sampler_draws_all_classes_alike() -> None:
     y = torch.cat([torch.zeros(9_900), torch.ones(100)]).long()
     counts = torch.bincount(y)
     share = {
-        name: y[draw(y, counts, Imbalance(False, sampler=name), 10_000)].float().mean()
+        name: y[draw(y, counts, Imbalance(False, power=0.5, sampler=name), 10_000)].float().mean()
         for name in ("none", "weighted", "balanced")
     }
     assert abs(share["none"] - 0.01) < 0.001

@@ -1,3 +1,4 @@
+import errno
 import json
 import shutil
 from dataclasses import replace
@@ -131,6 +132,29 @@ def test_a_run_that_fails_at_once_leaves_nothing(
     with pytest.raises(EcgedgeError):
         train_run(excerpt, replace(quick, model="transformer"), tmp_path / "run", data=data)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_full_disk_leaves_nothing(
+    excerpt: Path, quick: TrainConfig, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(run_folder, "write_atomic", full)
+    with pytest.raises(OSError, match="No space"):
+        train_run(excerpt, quick, tmp_path / "run", data=data)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_cannot_be_resumed_is_left_as_it_is(
+    done: runs.Run, excerpt: Path, data: Data, quick: TrainConfig, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    out.mkdir()
+    shutil.copyfile(done.path / runs.CONFIG, out / runs.CONFIG)
+    with pytest.raises(EcgedgeError, match="no checkpoint"):
+        train_run(excerpt, quick, out, data=data, resume=True)
+    assert (out / runs.CONFIG).is_file()
 
 
 def test_seeds_get_their_own_folders(excerpt: Path, quick: TrainConfig, tmp_path: Path) -> None:
