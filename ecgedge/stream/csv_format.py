@@ -57,6 +57,10 @@ class Columns:
         return (self.value,) if self.time is None else (self.time, self.value)
 
 
+_PAIR = Columns(1, 0)
+_PAIR_LINE = re.compile(rb"(\d{1,18}),(-?\d{1,18})")
+
+
 def _plain_name(field: bytes) -> str:
     """``b"'Time [ms]'"`` -> ``"time_ms"``."""
     text = field.decode(errors="replace").strip("\"' ").lower()
@@ -150,6 +154,13 @@ class CsvParser(LineParser):
         return events + self._take()
 
     def _line(self, line: bytes, size: int) -> bool:
+        if (
+            self.columns == _PAIR
+            and not self._header_width
+            and (pair := _PAIR_LINE.fullmatch(line))
+        ):
+            self._events.append(Sample(int(pair[2]), int(pair[1])))  # the same, but faster
+            return True
         separator = next((mark for mark in (b",", b";", b"\t") if mark in line), None)
         fields = [field.strip() for field in line.split(separator)]
         if len(fields) > 2 and not fields[-1]:

@@ -265,3 +265,20 @@ def test_a_board_that_cannot_start_says_why(arguments: list[str], message: str) 
         check=False,
     )  # fmt: skip
     assert message in failed(result)
+
+
+@pytest.mark.slow
+@pytest.mark.database
+@pytest.mark.parametrize("wire", ["csv", "sparkfun"])
+@pytest.mark.parametrize("record", ["102", "208", "232"])
+def test_whole_recordings_through_device_and_stream(
+    record: str, wire: str, model: Path, mitdb: Path
+) -> None:
+    options = ["--format", wire, "--speed", "max", "--data", mitdb]
+    with device(record, *options) as (board, port):
+        rate = ["--rate", 360] if wire == "sparkfun" else []
+        result = stream("--port", port, "--model", model, "--no-reconnect", "--json", *rate)
+        assert board.wait(LONG_S) == 0
+    beats = beats_of(events_of(result.stdout))
+    assert beats == simulated(load_program(model), mitdb, record, 1806)
+    assert len(beats) > 1700
