@@ -116,6 +116,7 @@ class PseudoTerminal:
             How many were written: fewer when the reader left, or `stop` was set.
         """
         done = 0
+        self._read_control()  # what the reader says is not listened to, but must not pile up
         while done < len(data) and not stop.is_set():
             try:
                 done += os.write(self._master, data[done:])
@@ -130,21 +131,27 @@ class PseudoTerminal:
         """Wait until the reader has taken everything, or left."""
         deadline = time.monotonic() + limit_s
         empty = 0
-        if not self.has_reader:
-            return
+        while empty < EMPTY_LOOKS and time.monotonic() < deadline and self.has_reader:
+            waiting = self._waiting()
+            if waiting is None:  # the reader has the port for itself: give it time instead
+                stop.wait(SETTLE_S)
+                return
+            empty = 0 if waiting else empty + 1
+            if stop.wait(LOOK_S):
+                return
+
+    def _waiting(self) -> int | None:
+        """Bytes that the reader has not taken yet; None when it does not let us look."""
+        count = array.array("i", [0])
         try:
             slave = os.open(self.path, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
-        except OSError:  # the reader has it for itself: give it time instead
-            stop.wait(SETTLE_S)
-            return
+        except OSError:
+            return None
         try:
-            waiting = array.array("i", [0])
-            while empty < EMPTY_LOOKS and time.monotonic() < deadline and not stop.is_set():
-                fcntl.ioctl(slave, termios.FIONREAD, waiting)
-                empty = 0 if waiting[0] else empty + 1
-                stop.wait(LOOK_S)
+            fcntl.ioctl(slave, termios.FIONREAD, count)
         finally:
             os.close(slave)
+        return count[0]
 
     def close(self, *, keep_link: bool = False) -> None:
         """Pull the plug, and remove the link if it still leads here."""

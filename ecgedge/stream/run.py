@@ -104,6 +104,7 @@ def run_live(
                 _give(sinks, session.backlog(item.data, item.arrival_s))
             case Chunk():
                 _give(sinks, session.feed(item.data, item.arrival_s))
+                _give(sinks, session.tick(item.arrival_s))
             case Unplugged() if not reconnect:
                 break
             case Unplugged():

@@ -154,6 +154,17 @@ def test_nobody_reads_a_terminal_that_nobody_opened(stop: threading.Event) -> No
     terminal.close()
 
 
+def test_a_board_does_not_wait_for_a_reader_that_left(stop: threading.Event) -> None:
+    terminal = PseudoTerminal()
+    reader = os.open(terminal.path, os.O_RDONLY | os.O_NOCTTY)
+    assert terminal.write(b"unread", stop) == 6
+    threading.Timer(0.2, lambda: os.close(reader)).start()
+    began_s = now_s()
+    terminal.drain(stop)
+    assert 0.1 < now_s() - began_s < LONG_S
+    terminal.close()
+
+
 def test_a_record_is_replayed_as_it_is_or_resampled(excerpt: Path, counts: list[int]) -> None:
     recording = recording_of_record(excerpt, "208", "MLII", None)
     assert (recording.rate_hz, list(recording.values[: len(counts)])) == (360, counts)

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from ecgedge.stream.events import BaudEvent, BeatEvent, Event, FormatEvent, SummaryEvent
+from ecgedge.stream.events import (
+    BaudEvent,
+    BeatEvent,
+    Event,
+    FormatEvent,
+    SilenceEvent,
+    SummaryEvent,
+)
 from ecgedge.stream.formats import wire_format
 from ecgedge.stream.replay import FileReplay, RecordReplay
 from ecgedge.stream.run import run_live, run_replay, stop_on_signals
@@ -112,6 +119,17 @@ def test_other_speeds_are_tried_while_nothing_makes_sense(
     run_live(session_of(program), source, [keeper], stop)
     told = [event for event in keeper.events if isinstance(event, BaudEvent | FormatEvent)]
     assert told == [BaudEvent(9600), BaudEvent(230400), FormatEvent("csv", True)]
+
+
+def test_a_stream_that_turns_into_garbage_is_silent(
+    program: Program, counts: list[int], stop: threading.Event
+) -> None:
+    keeper = Keeper(stop)
+    noise = [Chunk(b"\xf0\x80\x98\xfe\r\n" * 5, 10 + i / 10) for i in range(40)]
+    source = Script([Chunk(lines(counts), 10.0), *noise])
+    summary = run_live(session_of(program), source, [keeper], stop)
+    assert summary.garbage_bytes == 40 * 30
+    assert sum(isinstance(event, SilenceEvent) for event in keeper.events) == 1
 
 
 def test_a_stream_without_a_sample_stops_some_time_after_its_duration(
