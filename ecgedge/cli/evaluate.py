@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from ecgedge.evaluation.evaluate import Evaluation
     from ecgedge.evaluation.subject import Scorer
 
+LEAST_WIDTH = 110
+
 
 @click.command()
 @click.argument("path", metavar="RUN|BUNDLE")
@@ -139,4 +141,7 @@ def _print(found: "Evaluation", *, records: bool) -> None:
 
     from ecgedge.evaluation.tables import print_report
 
-    print_report(found.report, Console(file=sys.stdout), records=records)
+    console = Console(file=sys.stdout)
+    # A wrapped line is still read; a figure cut off is not.
+    console.width = max(console.width, LEAST_WIDTH)
+    print_report(found.report, console, records=records)
