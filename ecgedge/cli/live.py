@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -51,8 +51,22 @@ def _pace(ctx: click.Context, param: click.Parameter, value: str | None) -> floa
     return factor
 
 
-RATE = click.FloatRange(1, 100_000)
-POSITIVE = click.FloatRange(0, min_open=True)
+class Finite(click.FloatRange):
+    """A number in a range; not-a-number and infinity are none."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read the number."""
+        number = float(super().convert(value, param, ctx))
+        if not abs(number) < float("inf"):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
+
+
+RATE = Finite(1, 100_000)
+POSITIVE = Finite(0, min_open=True)
+NOT_NEGATIVE = Finite(0)
 
 
 @click.command()
@@ -218,7 +232,7 @@ def _sinks(session: "Session", out: Path | None, *, as_json: bool) -> "Iterator[
     help="1 is real time.",
 )
 @click.option("--rate", type=RATE, metavar="HZ", help="Resample the record; rate of a CSV file.")
-@click.option("--start", type=click.FloatRange(0), default=0.0, metavar="S", help="Begin at S.")
+@click.option("--start", type=NOT_NEGATIVE, default=0.0, metavar="S", help="Begin at S.")
 @click.option("--seconds", type=POSITIVE, metavar="N", help="Send N seconds only.")
 @click.option("--link", type=click.Path(path_type=Path), help="Symbolic link to the port.")
 @click.option(
@@ -226,7 +240,7 @@ def _sinks(session: "Session", out: Path | None, *, as_json: bool) -> "Iterator[
 )
 @click.option("--unplug", callback=_pair, metavar="AT,FOR", help="Unplugged once, in seconds.")
 @click.option(
-    "--garbage", type=click.FloatRange(0), default=0.0, metavar="N", help="Noise bursts a second."
+    "--garbage", type=NOT_NEGATIVE, default=0.0, metavar="N", help="Noise bursts a second."
 )
 @click.option("--loop", is_flag=True, help="Start again at the end.")
 @click.option(

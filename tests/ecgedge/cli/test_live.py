@@ -236,6 +236,9 @@ def test_a_full_disk_keeps_what_was_written(model: Path, excerpt: Path, tmp_path
         ["device", "208", "--unplug", "5"],
         ["device", "208", "--lead-off", "5,-1"],
         ["device", "208", "--speed", "0"],
+        ["device", "208", "--garbage", "nan"],
+        ["device", "208", "--start", "inf"],
+        ["stream", "--port", "x", "--rate", "nan"],
     ],
 )
 def test_options_that_make_no_sense_are_explained(arguments: list[str]) -> None:
