@@ -81,6 +81,11 @@ def _threshold(scores: NDArray[np.integer], y: NDArray[np.int64]) -> Threshold |
     return choose_threshold(scores[:, 1].astype(np.int64) - scores[:, 0], y == 1)
 
 
+def _whole(scores: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Float scores on the scale of the integer program's, rounded."""
+    return np.round(scores.astype(np.float64) * SCORE_ONE).astype(np.int64)
+
+
 def conclude(fit: Fit, validation: Examples, config: TrainConfig, name: str) -> Result:
     """Turn the best start into a result; validation records alone choose the threshold.
 
@@ -99,15 +104,14 @@ def conclude(fit: Fit, validation: Examples, config: TrainConfig, name: str) -> 
     device = next(fit.model.parameters()).device
     logits = logits_of(fit.model, validation, device)[fit.best.start].numpy()
     if not isinstance(fit.model, SegmentStudent):
-        whole = np.round(logits.astype(np.float64) * SCORE_ONE).astype(np.int64)
-        chosen = _threshold(whole, y)
+        chosen = _threshold(_whole(logits), y)
         unit = chosen.value / SCORE_ONE if chosen else None
         return Result(None, None, chosen, _predictions(validation, labels, logits, unit), None)
     purpose = Purpose(name, config.task, config.fs, labels)
     network = to_float_network(fit.model, fit.best.start, purpose)
     scores = logits / config.logit_scale
     if not config.has_integers:
-        chosen = _threshold(np.round(scores * SCORE_ONE).astype(np.int64), y)
+        chosen = _threshold(_whole(scores), y)
         network = _with_threshold(network, chosen)
         floats = _predictions(validation, labels, scores, network.threshold, config.logit_scale)
         return Result(None, network, chosen, floats, None)
@@ -117,7 +121,8 @@ def conclude(fit: Fit, validation: Examples, config: TrainConfig, name: str) -> 
     chosen = _threshold(integers, y)
     if chosen is not None:
         program = program.replace(threshold=chosen.value)
-        network = _with_threshold(network, chosen)
+        # The float student is held against its program with a threshold of its own.
+        network = _with_threshold(network, _threshold(_whole(scores), y))
     return Result(
         program,
         network,
