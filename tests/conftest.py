@@ -5,8 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from ecgedge.data import locate
+
+settings.register_profile("no deadline", deadline=None)  # no test asserts on a clock
+settings.load_profile("no deadline")
 
 BESIDE_THE_REPOSITORY = Path(__file__).resolve().parents[2] / "shared" / "data"
 
