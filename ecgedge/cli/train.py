@@ -13,6 +13,21 @@ if TYPE_CHECKING:
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
+
+def _label_weights(
+    context: click.Context, option: click.Parameter, values: tuple[str, ...]
+) -> dict[str, float] | None:
+    """Read LABEL=W pairs."""
+    found = {}
+    for value in values:
+        label, _, weight = value.partition("=")
+        try:
+            found[label] = float(weight)
+        except ValueError:
+            raise click.BadParameter(f"{value!r} is not LABEL=W, for example S=8.") from None
+    return found or None
+
+
 _STUDENT: list[Decorator] = [
     click.option(
         "--protocol",
@@ -72,6 +87,14 @@ _TRAINING: list[Decorator] = [
     click.option("--weight-power", type=click.FloatRange(0, 2), help="1 compensates fully."),
     click.option("--weight-ratio", type=click.FloatRange(1), help="Largest weight."),
     click.option(
+        "--class-weight",
+        "label_weights",
+        multiple=True,
+        metavar="LABEL=W",
+        callback=_label_weights,
+        help="Weight of one label, in place of what its frequency would give; may be repeated.",
+    ),
+    click.option(
         "--sampler",
         type=click.Choice(["none", "weighted", "balanced"]),
         help="Draw rare classes more often; not together with class weights.",
@@ -96,6 +119,7 @@ _IN_IMBALANCE = {
     "weight_power": "power",
     "weight_ratio": "ratio",
     "sampler": "sampler",
+    "label_weights": "weights",
 }
 
 

@@ -9,6 +9,7 @@ from firmware_sim.errors import EcgedgeError
 
 SCHEDULES = ("one-cycle", "plateau", "constant")
 SAMPLERS = ("none", "weighted", "balanced")
+MAX_WEIGHT = 1000
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -54,6 +55,8 @@ class Imbalance:
         Epochs in which weights grow linearly from 1.
     sampler : str
         "none", "weighted" (draw by the same power) or "balanced" (all classes alike).
+    weights : dict of str to float
+        Weights of single labels, in place of what their frequency would give.
     """
 
     class_weights: bool = True
@@ -61,6 +64,7 @@ class Imbalance:
     power: float = 0.7
     warmup_epochs: int = 3
     sampler: str = "none"
+    weights: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.sampler not in SAMPLERS:
@@ -72,6 +76,10 @@ class Imbalance:
                 "class weights and a sampler would correct the imbalance twice; "
                 "use --no-class-weights with --sampler."
             )
+        if self.weights and not self.class_weights:
+            raise EcgedgeError("a weight of a label needs class weights; leave --sampler out.")
+        if not all(0 < weight <= MAX_WEIGHT for weight in self.weights.values()):
+            raise EcgedgeError(f"the weight of a label must be above 0 and at most {MAX_WEIGHT}.")
         if self.ratio < 1 or not 0 <= self.power <= 2:
             raise EcgedgeError("the weight ratio must be 1 or more and the power within 0 to 2.")
 
@@ -165,6 +173,11 @@ class TrainConfig:
         if self.device not in DEVICES:
             raise EcgedgeError(
                 f"device {self.device!r} is unknown; choose one of {', '.join(DEVICES)}."
+            )
+        unknown = sorted(set(self.imbalance.weights) - set(self.labels))
+        if unknown:
+            raise EcgedgeError(
+                f"the task {self.task} has no label {unknown[0]}; it has {', '.join(self.labels)}."
             )
         for name in ("restarts", "epochs", "draws", "batch"):
             if getattr(self, name) < 1:

@@ -1,12 +1,14 @@
 """Rare classes: weights of the loss, and samplers."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from ecgedge.training.config import Imbalance
 
 
-def class_weights(counts: Tensor, how: Imbalance, epoch: int) -> Tensor:
+def class_weights(counts: Tensor, how: Imbalance, epoch: int, labels: Sequence[str]) -> Tensor:
     """Return the weight of each class in one epoch.
 
     Parameters
@@ -16,11 +18,14 @@ def class_weights(counts: Tensor, how: Imbalance, epoch: int) -> Tensor:
     how : Imbalance
     epoch : int
         From 0; weights grow linearly from 1 over the warm-up.
+    labels : sequence of str
+        Class names, for the weights that `how` names.
 
     Returns
     -------
     Tensor (classes,), float
-        (largest / own)^power, at most `ratio`; 1 for a class without beats and without weights.
+        The weight that `how` names, or (largest / own)^power, at most `ratio`; 1 for a class
+        without beats and without weights.
     """
     full = torch.ones(len(counts))
     if not how.class_weights:
@@ -28,6 +33,8 @@ def class_weights(counts: Tensor, how: Imbalance, epoch: int) -> Tensor:
     present = counts > 0
     full[present] = (counts.max() / counts[present]).float() ** how.power
     full = full.clamp(max=how.ratio)
+    for index, label in enumerate(labels):
+        full[index] = how.weights.get(label, float(full[index]))
     grown = min(1.0, (epoch + 1) / (how.warmup_epochs + 1))
     return 1 + grown * (full - 1)
 

@@ -172,7 +172,8 @@ class _Loop:
         """Train one epoch; return the mean loss of each start and the last learning rate."""
         epoch, config = self.fit.position.epoch, self.config
         warm = WARMED_UP if self.phase.fixed else epoch
-        weights = class_weights(self.counts, config.imbalance, warm).to(self.device)
+        weights = class_weights(self.counts, config.imbalance, warm, config.labels)
+        weights = weights.to(self.device)
         order = draw(self.train.y, self.counts, config.imbalance, config.draws)
         self.fit.model.train()
         total, rate = torch.zeros(self.starts), 0.0

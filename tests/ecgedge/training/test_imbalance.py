@@ -1,16 +1,24 @@
+import pytest
 import torch
 
-from ecgedge.training.config import Imbalance
+from ecgedge.training.config import Imbalance, for_protocol
 from ecgedge.training.imbalance import class_weights, draw
+from firmware_sim.errors import EcgedgeError
 
+LABELS = ("N", "S", "V", "F")
 COUNTS = torch.tensor([10_000, 100, 2_500, 0])
 
 
 def test_weights_grow_over_the_warm_up_to_their_bound() -> None:
     how = Imbalance(power=0.5, ratio=8, warmup_epochs=3)
-    assert class_weights(COUNTS, how, 3).tolist() == [1, 8, 2, 1]
-    assert class_weights(COUNTS, how, 0).tolist() == [1, 2.75, 1.25, 1]
-    assert class_weights(COUNTS, Imbalance(class_weights=False), 9).tolist() == [1, 1, 1, 1]
+    assert class_weights(COUNTS, how, 3, LABELS).tolist() == [1, 8, 2, 1]
+    assert class_weights(COUNTS, how, 0, LABELS).tolist() == [1, 2.75, 1.25, 1]
+    assert class_weights(COUNTS, Imbalance(class_weights=False), 9, LABELS).tolist() == [1, 1, 1, 1]
+
+
+def test_a_label_may_have_a_weight_of_its_own() -> None:
+    how = Imbalance(power=0.5, ratio=8, warmup_epochs=0, weights={"S": 3})
+    assert class_weights(COUNTS, how, 0, LABELS).tolist() == [1, 3, 2, 1]
 
 
 def test_without_a_sampler_no_beat_is_drawn_twice() -> None:
@@ -30,3 +38,10 @@ def test_a_balanced_sampler_draws_all_classes_alike() -> None:
     assert abs(share["none"] - 0.01) < 0.001
     assert 0.05 < share["weighted"] < 0.2
     assert abs(share["balanced"] - 0.5) < 0.03
+
+
+def test_a_weight_for_a_label_that_the_task_lacks_is_refused() -> None:
+    with pytest.raises(EcgedgeError, match="no label Q"):
+        for_protocol("ds1-ds2", imbalance=Imbalance(weights={"Q": 2}))
+    with pytest.raises(EcgedgeError, match="above 0"):
+        Imbalance(weights={"S": 0})
