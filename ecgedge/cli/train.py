@@ -136,7 +136,9 @@ def _all(options: list[Decorator]) -> Decorator:
 
 def _config(values: dict[str, Any]) -> "TrainConfig":
     """Make the configuration from what was given on the command line; the rest is default."""
-    from ecgedge.training.config import Imbalance, for_protocol
+    from dataclasses import replace
+
+    from ecgedge.training.config import Imbalance, for_protocol, usual_weights
 
     given = {name: value for name, value in values.items() if value is not None}
     weights = {_IN_IMBALANCE[n]: given.pop(n) for n in list(given) if n in _IN_IMBALANCE}
@@ -146,9 +148,11 @@ def _config(values: dict[str, Any]) -> "TrainConfig":
         given["context"] = 5 if given["context"] else 0
     if "fs" in given:
         given["window"] = given["fs"]
-    if weights:
-        given["imbalance"] = Imbalance(**weights)
-    return for_protocol(given.pop("protocol"), **given)
+    config = for_protocol(given.pop("protocol"), **given)
+    if weights.get("class_weights", True):
+        own = usual_weights(config.task) | weights.get("weights", {})
+        weights["weights"] = own
+    return replace(config, imbalance=Imbalance(**weights))
 
 
 def _report(done: "list[Run]", out: Path, as_json: bool) -> None:

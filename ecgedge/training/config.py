@@ -198,6 +198,15 @@ class TrainConfig:
         return self.model == "student" and self.bound != "none" and self.activation == "relu"
 
 
+FUSION_WEIGHT = {"F": 2.0}
+"""Fusion beats are too few to be learned: their full weight would only cost N beats."""
+
+
+def usual_weights(task: str) -> dict[str, float]:
+    """Return the weights of single labels that a task starts from."""
+    return dict(FUSION_WEIGHT) if "F" in label_map(task).labels else {}
+
+
 def for_protocol(protocol: str, **changes: Any) -> TrainConfig:
     """Return the configuration that fits a protocol, with changes.
 
@@ -207,7 +216,10 @@ def for_protocol(protocol: str, **changes: Any) -> TrainConfig:
     split = get_split(protocol)
     task = changes.setdefault("task", split.task)
     binary = len(label_map(task).labels) == 2
-    defaults: dict[str, Any] = {"lead": split.lead}
+    defaults: dict[str, Any] = {
+        "lead": split.lead,
+        "imbalance": Imbalance(weights=usual_weights(task)),
+    }
     if binary:
         defaults |= {"depth": 3, "context": 0}
     return TrainConfig(protocol=protocol, **(defaults | changes))
