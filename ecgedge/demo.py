@@ -19,6 +19,8 @@ from firmware_sim.pipeline import Beat
 from firmware_sim.pipeline import run as simulate
 from firmware_sim.program import load_program
 
+MARKER = "demo.txt"
+"""Says that a folder is a demo, finished or not, and may be replaced by another."""
 PROTOCOL = "ds1-ds2"
 STREAMED_RECORD = "233"
 """A test record of the protocol with N, V and F beats."""
@@ -163,7 +165,7 @@ def run_demo(out: Path, say: Say, training: Sequence[str] = TRAINING) -> dict[st
     Parameters
     ----------
     out : Path
-        Folder to fill; must exist and be empty.
+        Folder to fill; must exist, with nothing but the marker in it.
     say : callable
         Shows a line of rich markup.
     training : sequence of str
@@ -190,7 +192,7 @@ def run_demo(out: Path, say: Say, training: Sequence[str] = TRAINING) -> dict[st
     report = _call("Evaluation", ("evaluate", run, "--excerpt", "--json"), say)
     exported = _call("Bundle", ("export", run, "-o", bundle, "--json"), say)
     proof = _call("Proof", ("prove", bundle, "--json"), say)
-    checked = _call("Verification", ("verify", bundle, "--json"), say)
+    checked = _call("Verification", ("verify", bundle, "--data", "excerpt", "--json"), say)
     streamed, beats = _stream(out, say)
     if not _same(beats, _simulated(out)):
         raise EcgedgeError(

@@ -27,17 +27,17 @@ def demo(output: Path, overwrite: bool, as_json: bool) -> None:
 
     from rich.console import Console
 
-    from ecgedge.demo import run_demo
+    from ecgedge.demo import MARKER, run_demo
     from firmware_sim.errors import EcgedgeError
 
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        if not overwrite or not (output / "summary.json").is_file():
-            raise EcgedgeError(
-                f"{output} is there already; choose another folder with -o"
-                + ("." if overwrite else ", or pass --overwrite.")
-            )
+        if not (output / MARKER).is_file():
+            raise EcgedgeError(f"{output} is there and is no demo; choose another folder with -o.")
+        if not overwrite:
+            raise EcgedgeError(f"{output} holds a demo already; pass --overwrite to replace it.")
         shutil.rmtree(output)
     output.mkdir(parents=True, exist_ok=True)
+    (output / MARKER).write_text("ecgedge demo made this folder and may replace it.\n")
     console = Console(stderr=as_json, highlight=False)
     summary = run_demo(output, lambda line: console.print(line, soft_wrap=True))
     if as_json:

@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from ecgedge.cli.main import cli
-from ecgedge.demo import run_demo
+from ecgedge.demo import MARKER, run_demo
 from firmware_sim.errors import EcgedgeError
 
 SHORT = (
@@ -34,3 +34,15 @@ def test_a_folder_that_is_no_demo_is_never_replaced(tmp_path):
     result = CliRunner().invoke(cli, ["demo", "-o", str(tmp_path), "--overwrite"])
     assert isinstance(result.exception, EcgedgeError)
     assert (tmp_path / "mine").read_text() == "1"
+
+
+def test_a_demo_that_was_broken_off_is_replaced_when_asked(tmp_path, monkeypatch):
+    (tmp_path / MARKER).write_text("1")
+    (tmp_path / "run").mkdir()
+    monkeypatch.setattr("ecgedge.demo.run_demo", lambda out, say: {})
+    refused = CliRunner().invoke(cli, ["demo", "-o", str(tmp_path), "--json"])
+    assert "--overwrite" in str(refused.exception)
+    assert (tmp_path / "run").is_dir()
+    done = CliRunner().invoke(cli, ["demo", "-o", str(tmp_path), "--overwrite", "--json"])
+    assert done.exit_code == 0
+    assert [p.name for p in tmp_path.iterdir()] == [MARKER]
