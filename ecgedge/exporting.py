@@ -46,8 +46,8 @@ IMBALANCE_OPTIONS = {
 }
 AREAS = {
     "auroc_n_rest": "AUROC, N against the rest",
-    "auroc_V": "AUROC, V",
-    "auroc_S": "AUROC, S",
+    "auroc_v": "AUROC, V",
+    "auroc_s": "AUROC, S",
 }
 RATES = {
     "macro_f1_nsv": "macro-F1 over N, S, V",
@@ -189,7 +189,7 @@ def export_run(
     name : str, optional
         Name of the program; the run's own unless given.
     overwrite : bool
-        Replace a folder that is there.
+        Replace a bundle that is there.
 
     Returns
     -------
@@ -199,8 +199,12 @@ def export_run(
     Raises
     ------
     EcgedgeError
-        When the run holds no integer program, or the folder exists.
+        When the run holds no integer program, or the folder exists; with `overwrite`, when it is
+        no bundle or contains the run.
     """
+    source, target = Path(path).resolve(), Path(output).resolve()
+    if target == source or target in source.parents:
+        raise EcgedgeError(f"{output} contains the run {path}; choose another folder with -o.")
     run = load_run(path)
     if run.program is None or run.float_network is None:
         raise EcgedgeError(
