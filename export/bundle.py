@@ -145,13 +145,13 @@ def write_bundle(
     made_by : str
         Program and version, for `bundle.json`.
     overwrite : bool
-        Replace a folder that is there.
+        Replace a bundle that is there.
 
     Raises
     ------
     EcgedgeError
         When the program is not what the float network rounds to, does not pass its proof, or the
-        folder exists.
+        folder exists; with `overwrite`, when it exists and is no bundle.
     """
     if not stands_for(network, program):
         raise EcgedgeError(
@@ -173,7 +173,7 @@ def write_bundle(
     }
     models = expected_models(program, network)
     files |= {MODELS[kind]: serialize(model) for kind, model in models.items()}
-    with new_folder(path, overwrite=overwrite) as folder:
+    with new_folder(path, overwrite=overwrite, replaces="bundle.json") as folder:
         for name, content in files.items():
             write_atomic(folder / name, content)
         save_float_network(network, folder / "float_network.json")

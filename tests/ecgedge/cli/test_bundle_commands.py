@@ -157,3 +157,19 @@ def test_the_default_model_is_used_when_none_is_named(
     (tmp_path / zoo.INDEX).write_text('["a"]')
     monkeypatch.setattr(zoo, "zoo_folder", lambda: tmp_path)
     assert json_of(call("prove", "--json"))["ok"] is True
+
+
+def test_export_replaces_nothing_but_a_bundle(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    run = write_run(tmp_path / "runs" / "run", random_program(0, window=125))
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "thesis.txt").touch()
+    refused = call("export", run, "-o", precious, "--overwrite")
+    assert "no bundle.json" in str(refused.exception)
+    assert (precious / "thesis.txt").is_file()
+    (run.parent / "bundle.json").touch()
+    for place in (run.parent, run):
+        refused = call("export", run, "-o", place, "--overwrite")
+        assert "contains the run" in str(refused.exception)
+    assert (run / "program.json").is_file()
