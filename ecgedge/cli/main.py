@@ -27,6 +27,9 @@ COMMANDS = {
 }
 """Command name -> (module in ecgedge.cli, one line of help). The module names its command alike."""
 
+OF_TRAINING = {"torch": "PyTorch", "matplotlib": "matplotlib", "sklearn": "scikit-learn"}
+"""Packages of the `train` extra: name of the module -> name for people."""
+
 
 class LazyGroup(click.Group):
     """Commands are imported when they run, so that `ecgedge --help` answers at once."""
@@ -67,6 +70,16 @@ def _message(error: OSError) -> str:
     return f"{error.strerror or error}{place}."
 
 
+def _missing(error: ModuleNotFoundError) -> str | None:
+    """One sentence for a package of the `train` extra that is not installed, None for others."""
+    package = OF_TRAINING.get((error.name or "").partition(".")[0])
+    if package is None:
+        return None
+    command = next((word for word in sys.argv[1:] if word in COMMANDS), None)
+    what = f"`ecgedge {command}`" if command else "this command"
+    return f"{what} needs {package}; pip install 'ecgedge[train]'."
+
+
 def main() -> None:
     """Run the command line; errors are one line and a non-zero exit code."""
     # The program's matrix products are small: a second BLAS thread costs more than it brings.
@@ -83,6 +96,11 @@ def main() -> None:
         sys.exit(130)
     except EcgedgeError as error:
         click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        if (sentence := _missing(error)) is None:
+            raise
+        click.echo(f"error: {sentence}", err=True)
         sys.exit(1)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
