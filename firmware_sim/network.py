@@ -1,8 +1,7 @@
 """The network of a program on many beats at once, with every layer on request.
 
-Convolutions and pools run as matrix products of floats that hold integers. That is exact while
-every partial sum stays below 2**24 (float32) or 2**53 (float64); the type is chosen from the
-largest sum that the weights allow, so the result is the integer one by construction.
+Convolutions run in the narrowest integers that hold what the weights allow: int16 for L1-bounded
+branches, int32 otherwise.
 """
 
 from collections.abc import Iterator
@@ -16,9 +15,7 @@ from firmware_sim.formats import FRACTION_BITS, ONE, Q7_MAX, relu, rshift
 from firmware_sim.program import BRANCHES, CHANNELS, TAPS, Branch, Layer, Program, Segment
 
 CHUNK = 256
-"""Beats at a time: keeps the convolution outputs in a core's cache."""
-MAX_TILE = 64
-"""Convolution outputs that one matrix product makes at most for one row."""
+"""Beats at a time: keeps a channel's accumulators in a core's cache."""
 
 Layers = dict[str, NDArray[np.int32]]
 
@@ -45,54 +42,34 @@ class Output:
     layers: Layers = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class _Tiles:
-    """A branch as two matrix products over tiles of its row that never cross a pool's edge."""
+def _pool(x: NDArray[np.int16], branch: Branch, segment: Segment) -> NDArray[np.int64]:
+    """Convolution, ReLU, pooling and the rounding shift of beats that stand in columns.
 
-    segment: Segment
-    tile: int
-    convolve: NDArray[np.floating]  # (tile + TAPS, tile * CHANNELS), the last row is the bias
-    pool: NDArray[np.floating]  # (tile * CHANNELS, CHANNELS), ones
-    shift: int
+    Parameters
+    ----------
+    x : (window, n) int16
+        Beats, transposed: every step is then one long loop over neighbouring numbers.
 
-
-def _largest_divisor(n: int, limit: int) -> int:
-    return max(d for d in range(1, min(n, limit) + 1) if n % d == 0)
-
-
-def _tiles(branch: Branch, segment: Segment) -> _Tiles:
-    """Write a convolution, its bias and its pooling as two matrices."""
-    reach = branch.bound * ONE
-    dtype: type[np.floating] = np.float32 if reach * segment.pool < 1 << 24 else np.float64
-    tile = _largest_divisor(segment.pool, MAX_TILE)
-    if tile < 8:  # a prime pool length: one tile is the whole pool
-        tile = segment.pool
-    convolve = np.zeros((tile + TAPS, tile, CHANNELS), dtype=dtype)
-    for position in range(tile):
-        convolve[position : position + TAPS, position] = branch.weight.T
-    convolve[-1] = branch.bias.astype(dtype) * ONE
-    pool = np.tile(np.eye(CHANNELS, dtype=dtype), (tile, 1))
-    return _Tiles(segment, tile, convolve.reshape(tile + TAPS, -1), pool, branch.shift)
-
-
-def _branch_rows(q: NDArray[np.floating], tiles: _Tiles) -> NDArray[np.floating]:
-    """Cut the beats into overlapping rows, each with a 1 at its end for the bias."""
-    segment, tile = tiles.segment, tiles.tile
-    count = segment.tokens * segment.pool // tile
-    part = np.ascontiguousarray(q[:, segment.start : segment.stop], dtype=tiles.convolve.dtype)
-    views = np.lib.stride_tricks.sliding_window_view(part, tile + TAPS - 1, axis=1)
-    rows = np.ones((len(q), count, tile + TAPS), dtype=tiles.convolve.dtype)
-    rows[:, :, :-1] = views[:, : count * tile : tile]
-    return rows.reshape(len(q) * count, tile + TAPS)
-
-
-def _pool(q: NDArray[np.floating], tiles: _Tiles) -> NDArray[np.int64]:
-    """Convolution, ReLU, pooling and the rounding shift: (n, 4, tokens) in 0 ... 127."""
-    accumulators = _branch_rows(q, tiles) @ tiles.convolve
-    np.maximum(accumulators, 0, out=accumulators)
-    partial = (accumulators @ tiles.pool).reshape(len(q), tiles.segment.tokens, -1, CHANNELS)
-    sums = partial.sum(axis=2).astype(np.int64)
-    return relu(rshift(sums, tiles.shift)).transpose(0, 2, 1)
+    Returns
+    -------
+    (n, 4, tokens), in 0 ... 127
+    """
+    # int16 holds what an L1-bounded channel can reach, and twice that.
+    wide = branch.bound * ONE > np.iinfo(np.int16).max
+    kind = np.int32 if wide else np.int16
+    length, beats = segment.tokens * segment.pool, x.shape[1]
+    rows = x[segment.start : segment.stop].astype(kind, copy=False)
+    products = np.empty((length, beats), dtype=kind)
+    sums = np.empty((CHANNELS, segment.tokens, beats), dtype=np.int32)
+    for channel, (weight, bias) in enumerate(zip(branch.weight, branch.bias, strict=True)):
+        accumulators = np.full((length, beats), int(bias) << FRACTION_BITS, dtype=kind)
+        for tap in range(TAPS):
+            np.multiply(rows[tap : tap + length], kind(weight[tap]), out=products)
+            accumulators += products
+        np.maximum(accumulators, 0, out=accumulators)
+        pools = accumulators.reshape(segment.tokens, segment.pool, beats)
+        pools.sum(axis=1, dtype=np.int32, out=sums[channel])
+    return relu(rshift(sums.astype(np.int64), branch.shift)).transpose(2, 0, 1)
 
 
 def convolution(q: NDArray[np.int8], branch: Branch, segment: Segment) -> NDArray[np.int32]:
@@ -199,15 +176,15 @@ def run(
         When shapes, types or ranges do not fit the program.
     """
     _check(program, q, context)
-    tiles = [_tiles(b, s) for b, s in zip(program.branches, program.segments, strict=True)]
-    pooled: list[list[NDArray[np.int64]]] = [[] for _ in tiles]
+    parts = list(zip(program.branches, program.segments, strict=True))
+    pooled: list[list[NDArray[np.int64]]] = [[] for _ in parts]
     for chunk in _chunks(len(q)):
-        part = q[chunk].astype(np.float32)
-        for kept, item in zip(pooled, tiles, strict=True):
-            kept.append(_pool(part, item))
+        x = np.ascontiguousarray(q[chunk].T, dtype=np.int16)
+        for kept, (branch, segment) in zip(pooled, parts, strict=True):
+            kept.append(_pool(x, branch, segment))
     pools = [
-        np.concatenate(kept) if kept else np.zeros((0, CHANNELS, item.segment.tokens), np.int64)
-        for kept, item in zip(pooled, tiles, strict=True)
+        np.concatenate(kept) if kept else np.zeros((0, CHANNELS, segment.tokens), np.int64)
+        for kept, (_, segment) in zip(pooled, parts, strict=True)
     ]
     after = _after_pools(program, pools, context)
     found: Layers = {}
