@@ -1,6 +1,6 @@
 """The network as plain 64-bit integer sums, written from the definition and sharing no shortcut.
 
-`firmware_sim.network` is fast because it computes integers as float matrix products. This is the
+`firmware_sim.network` is fast because it works on many beats in narrow integers. This is the
 same network without any of that: one tap after the other, in int64. It also knows the values
 before each clip, so it measures how often clipping happens.
 """
