@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware_sim.errors import EcgedgeError
+from firmware_sim.files import UNREADABLE
 from firmware_sim.formats import Q7_MAX
 from firmware_sim.network import Layers, run
 from firmware_sim.program import Program
@@ -144,10 +145,21 @@ def _arrays(content: bytes, source: str) -> dict[str, NDArray[np.generic]]:
                 raise ValueError("it unpacks to too much")
         with np.load(io.BytesIO(content), allow_pickle=False) as found:
             return {name: found[name] for name in found.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise EcgedgeError(
             f"{source} holds no golden vectors ({error}); export the bundle again."
         ) from None
+
+
+def _int32(value: NDArray[np.generic], name: str) -> NDArray[np.int32]:
+    """Return integers of any width as int32; others, and wider ones, are refused."""
+    whole = np.asarray(value)
+    if whole.dtype.kind not in "iu":
+        raise ValueError(f"{name} holds no integers")
+    limits = np.iinfo(np.int32)
+    if whole.size and not (limits.min <= int(whole.min()) and int(whole.max()) <= limits.max):
+        raise ValueError(f"{name} holds values wider than 32 bits")
+    return whole.astype(np.int32)
 
 
 def read_golden(content: bytes, source: str = "golden.npz") -> Golden:
@@ -161,7 +173,7 @@ def read_golden(content: bytes, source: str = "golden.npz") -> Golden:
     arrays = _arrays(content, source)
     try:
         layers = {
-            name.removeprefix("layer."): np.asarray(value, dtype=np.int32)
+            name.removeprefix("layer."): _int32(value, name)
             for name, value in arrays.items()
             if name.startswith("layer.")
         }

@@ -1,13 +1,23 @@
 """Files that are either whole or not there."""
 
+import lzma
 import os
 import shutil
+import struct
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from firmware_sim.errors import EcgedgeError
+
+UNREADABLE: tuple[type[Exception], ...] = (
+    ValueError, OSError, EOFError, KeyError, TypeError, SyntaxError, MemoryError, OverflowError,
+    RuntimeError, struct.error, lzma.LZMAError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What reading a damaged ``.npz`` may raise; an encrypted entry is a `RuntimeError`."""
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ecgedge.cli.live import NOT_NEGATIVE, RATE
 from firmware_sim.errors import EcgedgeError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     help="Folder of mitdb, or above it. Default: $ECGEDGE_DATA, the cache, then the excerpt.",
 )
 @click.option("--lead", default="MLII", show_default=True, help="Lead of a WFDB record, or first.")
-@click.option("--rate", type=float, metavar="HZ", help="Rate of a CSV file without a time column.")
+@click.option("--rate", type=RATE, metavar="HZ", help="Rate of a CSV file without a time column.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -34,9 +35,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Draw twenty seconds with every beat's label as PNG.",
 )
-@click.option(
-    "--at", type=click.FloatRange(0), default=0.0, metavar="S", help="Where the picture begins."
-)
+@click.option("--at", type=NOT_NEGATIVE, default=0.0, metavar="S", help="Where the picture begins.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def simulate(
     bundle: str,
@@ -98,6 +97,8 @@ def _run(
     from ecgedge.simulation import simulate_csv, simulate_record
 
     path = Path(record)
+    if not path.name:
+        raise EcgedgeError(f"{record!r} is a folder; name a record or a CSV file.")
     if path.suffix in (".hea", ".dat", ".atr"):
         path = path.with_suffix("")
     if path.is_file():

@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import time
-import zipfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 
 from ecgedge.data.locate import cache_folder
 from firmware_sim import beat, formats, rhythm
-from firmware_sim.files import write_atomic
+from firmware_sim.files import UNREADABLE, write_atomic
 
 CACHE_VERSION = 1
 MAX_AGE_S = 30 * 24 * 3600
@@ -108,7 +107,7 @@ def load(path: Path, window: int, margin: int) -> RecordBeats | None:
                 inside=file["inside"],
                 lead=str(file["lead"]),
             )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except UNREADABLE:
         return None
     if not _fits(beats, window, margin):
         return None

@@ -174,12 +174,23 @@ def _disk_errors(folder: Path) -> Iterator[None]:
 
 
 def _base(url: str) -> str:
-    parts = urllib.parse.urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
+    if not _is_address(url):
         raise EcgedgeError(
             f"{url} is no address to fetch from; give one that starts with https://."
         )
     return url.rstrip("/") + "/"
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        host = (parts.hostname or "").encode("idna")
+        _ = parts.port  # read, because a malformed one is told only then
+    except ValueError:
+        return False
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return False
+    return parts.scheme in ("http", "https") and host != b""
 
 
 def _published_sums(base: str, retry_delay_s: float) -> dict[str, str]:

@@ -112,6 +112,8 @@ def test_the_excerpt_stands_in_for_the_database(
         (["{program}", "208", "--data", "/nowhere"], "/nowhere"),
         (["{program}", "208", "--out", "beats.txt"], "csv nor .jsonl"),
         (["{program}", "208", "--data", "{excerpt}", "--annotate", "atr"], "annotator name"),
+        (["{program}", "."], "is a folder"),
+        (["{program}", "/"], "is a folder"),
         (["no-such-bundle", "208"], "neither a folder"),
     ],
 )
@@ -123,6 +125,14 @@ def test_bad_input_is_one_sentence(
     assert isinstance(result.exception, EcgedgeError)
     assert message in str(result.exception)
     assert "\n" not in str(result.exception)
+
+
+@pytest.mark.parametrize("option", ["--rate", "--at"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-1"])
+def test_numbers_are_finite_and_not_negative(program_file: Path, option: str, value: str) -> None:
+    result = CliRunner().invoke(simulate, [str(program_file), "208", option, value])
+    assert result.exit_code == 2
+    assert option in result.stderr
 
 
 def test_a_flat_recording_has_no_beats(program_file: Path, tmp_path: Path) -> None:

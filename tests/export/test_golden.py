@@ -87,6 +87,17 @@ def pack(**arrays: object) -> bytes:
     return buffer.getvalue()
 
 
+def marked(*, encrypted: bool = False, method: int = 0) -> bytes:
+    """An archive whose central directory says something else of its first entry."""
+    content = bytearray(pack(q=np.zeros((1, 125), np.int8)))
+    entry = content.index(b"PK\x01\x02")
+    local = content.index(b"PK\x03\x04")
+    content[entry + 8] |= encrypted
+    content[local + 6] |= encrypted
+    content[entry + 10] = content[local + 8] = method
+    return bytes(content)
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -96,6 +107,14 @@ def pack(**arrays: object) -> bytes:
         pack(program="x", q=np.zeros((1, 125)), label=np.zeros(1, int), layer__scores=[[1, 2]]),
         pack(program="x", q=np.zeros((2, 9), np.int8), label=np.zeros(1, int), layer__scores=[[1]]),
         pack(program="x", q=np.zeros((1, 9), np.int8), label=np.zeros(1, int)),
+        pack(program="x", q=np.zeros((1, 9), np.int8), label=np.zeros(1, int), layer__x=1e300),
+        pack(
+            program="x", q=np.zeros((1, 9), np.int8), label=np.zeros(1, int), layer__scores=[2**31]
+        ),
+        marked(encrypted=True),
+        marked(method=99),
+        marked(method=8),
+        marked(method=14),
     ],
 )
 def test_anything_else_is_refused(content: bytes) -> None:

@@ -1,6 +1,7 @@
 import os
 import shutil
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -244,3 +245,17 @@ def test_every_beat_of_the_database_lies_where_its_record_says(mitdb: Path) -> N
         mine = beats.of_records([name])
         peaks = record.counts[mine.sample]
         assert np.array_equal(mine.counts[:, mine.margin + mine.window // 2], peaks)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, NotImplementedError, EOFError, zlib.error])
+def test_a_cache_file_that_cannot_be_unpacked_is_made_again(
+    database: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    first = prepare_beats(database, ["900"])
+    assert len(list(own_cache.iterdir())) == 1
+
+    def refuse(*_: object, **__: object) -> None:
+        raise error("damaged")
+
+    monkeypatch.setattr(np, "load", refuse)
+    assert_same(prepare_beats(database, ["900"]), first)

@@ -281,7 +281,13 @@ def test_a_full_disk_is_one_clear_error(fetch: Fetch, tmp_path: Path) -> None:
     assert not (folder / "100.dat").exists()
 
 
-@pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "file:///etc", "mitdb", "https://"])
+WRONG_ADDRESSES = (
+    "ftp://127.0.0.1/", "file:///etc", "mitdb", "https://", "http://[::1", "http://a:b/",
+    "http://a:99999/", "http://a b/", "http://a..b/", "http://a/\u00e9", "https://:80/",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("url", WRONG_ADDRESSES)
 def test_only_the_web_is_fetched_from(fetch: Fetch, url: str) -> None:
     with pytest.raises(EcgedgeError, match="no address to fetch from"):
         fetch(base_url=url)
