@@ -99,7 +99,7 @@ _TRAINING: list[Decorator] = [
         type=click.Choice(["none", "weighted", "balanced"]),
         help="Draw rare classes more often; not together with class weights.",
     ),
-    click.option("--seed", type=int, default=0, show_default=True),
+    click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto"),
     click.option(
         "--data",

@@ -1,5 +1,6 @@
 """Everything that decides a training run, in frozen dataclasses that are saved whole."""
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,6 +12,20 @@ SCHEDULES = ("one-cycle", "plateau", "constant")
 SAMPLERS = ("none", "weighted", "balanced")
 MAX_WEIGHT = 1000
 DEVICES = ("auto", "cpu", "cuda", "mps")
+MAX_SEED = 2**31 - 1
+
+
+def check_finite(settings: object) -> None:
+    """Refuse a dataclass in which a number is infinite or not a number.
+
+    Raises
+    ------
+    EcgedgeError
+        Naming the field.
+    """
+    for name, value in vars(settings).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise EcgedgeError(f"{name} is {value}; it must be a finite number.")
 
 
 @dataclass(frozen=True)
@@ -67,6 +82,7 @@ class Imbalance:
     weights: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_finite(self)
         if self.sampler not in SAMPLERS:
             raise EcgedgeError(
                 f"sampler {self.sampler!r} is unknown; choose one of {', '.join(SAMPLERS)}."
@@ -125,6 +141,7 @@ class TrainConfig:
     calibration : str
         How gains follow from activations: see `calib.ranges`.
     seed : int
+        Within 0 to 2^31 - 1.
     device : str
         "auto" takes CUDA, then MPS, then the processor.
     """
@@ -164,6 +181,8 @@ class TrainConfig:
     imbalance: Imbalance = field(default_factory=Imbalance)
 
     def __post_init__(self) -> None:
+        check_finite(self)
+        check_finite(self.augmentation)
         get_split(self.protocol)
         label_map(self.task)
         if self.schedule not in SCHEDULES:
@@ -182,6 +201,10 @@ class TrainConfig:
         for name in ("restarts", "epochs", "draws", "batch"):
             if getattr(self, name) < 1:
                 raise EcgedgeError(f"{name} is {getattr(self, name)}; it must be 1 or more.")
+        if not 0 <= self.seed <= MAX_SEED:
+            raise EcgedgeError(f"the seed {self.seed} must lie within 0 to {MAX_SEED}.")
+        if min(self.learning_rate, self.fine_learning_rate) <= 0:
+            raise EcgedgeError("a learning rate must be above 0.")
         if not 0 <= self.settle <= 1:
             raise EcgedgeError("the share of epochs to settle must lie within 0 to 1.")
         if not 0 < self.validation_share < 1:

@@ -1,11 +1,13 @@
 """Gains of all starts from the activations of training beats: `calib.ranges`, batched."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from calib.ranges import MAX_MEAN_GAIN, MAX_POOL_GAIN, MAX_TOKEN_GAIN, METHODS
 from ecgedge.models.constrained import ONE
 from ecgedge.models.student import SegmentStudent
+from firmware_sim.errors import EcgedgeError
 from firmware_sim.program import BRANCHES
 
 PROBE = -4.0
@@ -15,6 +17,8 @@ PROBE = -4.0
 def _choose(values: Tensor, method: str, largest: int) -> Tensor:
     """Return the gain of each start for values (starts, ...) that were computed at PROBE."""
     plain = (values / ONE * 2.0**-PROBE).cpu().numpy()
+    if not np.isfinite(plain).all():
+        raise EcgedgeError("the training diverged; use a smaller --learning-rate.")
     gains = [METHODS[method](start, largest) for start in plain]
     return torch.tensor(gains, dtype=torch.float32, device=values.device)
 
@@ -35,6 +39,11 @@ def calibrate_gains(
     context : Tensor (n, 5) or None
     method : str
         Key of `calib.ranges.METHODS`.
+
+    Raises
+    ------
+    EcgedgeError
+        When activations are no longer finite.
     """
     training = student.training
     student.eval()

@@ -188,7 +188,16 @@ class _Loop:
             clip_gradients(self.parameters, self.starts, config.clip)
             self.optimizer.step()
             total += losses.detach().cpu() * len(index) / len(order)
+        self.check_finite(total)
         return total, rate
+
+    def check_finite(self, losses: Tensor) -> None:
+        """Refuse to go on with losses or weights that are infinite or not numbers."""
+        if not all(bool(value.isfinite().all()) for value in (losses, *self.parameters)):
+            raise EcgedgeError(
+                f"the training diverged at a learning rate of {self.phase.learning_rate:g}; "
+                "use a smaller --learning-rate."
+            )
 
     def recalibrate(self) -> None:
         """Set the gains of a student anew, on varied training beats."""

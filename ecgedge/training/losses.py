@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ecgedge.training.config import check_finite
 from firmware_sim.errors import EcgedgeError
 
 
@@ -80,6 +81,7 @@ class Distillation:
     projection: int = 16
 
     def __post_init__(self) -> None:
+        check_finite(self)
         if min(self.alpha, self.beta, self.gamma) < 0 or self.temperature <= 0:
             raise EcgedgeError("distillation weights must be 0 or more and the temperature above.")
 

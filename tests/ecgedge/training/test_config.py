@@ -32,11 +32,22 @@ def test_the_imbalance_is_corrected_once() -> None:
         {"validation_share": 1.0},
         {"task": "nsvx"},
         {"protocol": "ds3"},
+        {"seed": -5},
+        {"seed": 2**31},
+        {"learning_rate": float("nan")},
+        {"learning_rate": 0.0},
+        {"weight_decay": float("inf")},
     ],
 )
 def test_what_cannot_be_trained_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(EcgedgeError):
         TrainConfig(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrong", [{"ratio": float("nan")}, {"power": float("inf")}])
+def test_weights_that_are_no_numbers_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(EcgedgeError, match="finite"):
+        Imbalance(**wrong)  # type: ignore[arg-type]
 
 
 def test_a_configuration_with_unknown_keys_is_refused() -> None:

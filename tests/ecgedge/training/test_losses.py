@@ -1,6 +1,8 @@
+import pytest
 import torch
 
 from ecgedge.training.losses import Batch, Distillation, DistillationLoss, LabelLoss
+from firmware_sim.errors import EcgedgeError
 
 
 def batch(n: int = 30, classes: int = 3) -> Batch:
@@ -65,3 +67,8 @@ def test_features_are_pulled_towards_the_teachers() -> None:
     assert features.grad is not None
     assert features.grad.abs().sum() > 0
     assert loss.projection.grad is not None
+
+
+def test_weights_that_are_no_numbers_are_refused() -> None:
+    with pytest.raises(EcgedgeError, match="finite"):
+        Distillation(alpha=float("nan"))

@@ -134,6 +134,16 @@ def test_a_run_that_fails_at_once_leaves_nothing(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("bound", ["l1", "none"])
+def test_a_diverged_training_names_the_learning_rate(
+    bound: str, excerpt: Path, quick: TrainConfig, data: Data, tmp_path: Path
+) -> None:
+    wild = replace(quick, learning_rate=1e30, bound=bound)
+    with pytest.raises(EcgedgeError, match="smaller --learning-rate"):
+        train_run(excerpt, wild, tmp_path / "run", data=data)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_full_disk_leaves_nothing(
     excerpt: Path, quick: TrainConfig, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
