@@ -193,7 +193,7 @@ def train(
 
     Many small students are trained side by side and validation by record picks one; it is then
     trained on with the roundings of the integer program, so that what is written is the program
-    itself. Ctrl-C keeps the best so far.
+    itself. Ctrl-C ends early and keeps what was learned; --resume goes on with it.
     """
     from ecgedge.data.locate import find_database
     from ecgedge.training.progress import Watch

@@ -271,10 +271,10 @@ def run_phase(
             newest = fit.position.epoch <= loop.settled_after
             improved = fit.best.update(fit.model, found.score, fit.position.epoch, newest=newest)
             stop = loop.take_stock(improved)
-            listen(_record(fit, phase, found, losses, rate, time.monotonic() - began))
             fit.optimizer_state = loop.optimizer.state_dict()
             fit.loss_state = loop.loss.state_dict()
             save(fit)
+            listen(_record(fit, phase, found, losses, rate, time.monotonic() - began))
             if stop:
                 break
     except KeyboardInterrupt:

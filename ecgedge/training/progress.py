@@ -60,9 +60,9 @@ class Watch:
 
 
 def numbers_of(epoch: Epoch) -> str:
-    """Write an epoch's numbers for people: the best start now, and the best so far."""
+    """Write an epoch's numbers for people: the best start now, and the best that is kept."""
     parts = [f"{name} {value:.3f}" for name, value in epoch.details.items()]
-    text = f"loss {epoch.loss:.3f}  {'  '.join(parts)}  best {epoch.best:.3f}"
+    text = f"loss {epoch.loss:.3f}  {'  '.join(parts)}  kept {epoch.best:.3f}"
     if epoch.collapsed:
         text += f"  {epoch.collapsed} of {len(epoch.scores)} starts give one class"
     return text

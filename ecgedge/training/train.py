@@ -122,6 +122,8 @@ def _train(
         if saved and saved["done"]:
             raise EcgedgeError(f"the run in {out} is done; train into another folder.")
         fit, seconds = _phases(config, out, data, loss, saved, watch, device)
+        if fit.interrupted and not (out / runs.CHECKPOINT).is_file():
+            raise KeyboardInterrupt  # not one epoch was done: there is nothing to keep
         result = conclude(fit, data.validation, config, f"{config.protocol}-{config.task}")
     extra = extra | {
         "beats": {"train": len(data.train), "validation": len(data.validation)},
@@ -130,7 +132,8 @@ def _train(
         "interrupted": fit.interrupted,
     }
     metrics = write_result(out, result, fit, extra)
-    run_folder.save_checkpoint(out, "end", fit, seconds, done=True)
+    if not fit.interrupted:  # otherwise that of the last epoch stays, for --resume
+        run_folder.save_checkpoint(out, "end", fit, seconds, done=True)
     _draw(out, watch)
     _tell(out, metrics, result, watch)
     return runs.load_run(out)
@@ -190,7 +193,7 @@ def _phases(
             device=device, loss=loss, listen=note, save=save,
         )  # fmt: skip
         if fit.interrupted and not interrupted:
-            watch.say("stopped by the user; going on with the best so far.")
+            watch.say("stopped by the user; what was learned is kept, and --resume goes on.")
         fit.interrupted |= interrupted
     return fit, time.monotonic() - began
 
@@ -201,9 +204,13 @@ def _title(config: TrainConfig, phase: Phase) -> str:
 
 
 def _next_fit(fit: Fit, data: Data, config: TrainConfig, device: torch.device) -> Fit:
-    """Begin the fixed phase from the best float states, with gains calibrated on them."""
+    """Begin the fixed phase from the best float states, with gains calibrated on them.
+
+    States that the user stopped at keep their gains: no epochs follow that would make up for
+    others.
+    """
     fit.model.load_state_dict(fit.best.state)
-    if isinstance(fit.model, SegmentStudent):
+    if isinstance(fit.model, SegmentStudent) and not fit.interrupted:
         calibrate_fit(fit.model, data.train, config, device)
     new = Fit(fit.model, Best.of(fit.model, len(fit.best.score)))
     new.interrupted = fit.interrupted
@@ -237,12 +244,40 @@ def _tell(out: Path, metrics: dict[str, Any], result: Result, watch: Watch) -> N
         watch.say("note: no threshold keeps both limits on validation records; least violation.")
 
 
+def check_config(path: Path, config: TrainConfig) -> None:
+    """Refuse a folder that holds a run of another configuration.
+
+    Raises
+    ------
+    EcgedgeError
+        Naming a setting that differs.
+    """
+    if not runs.is_run(path):
+        return
+    own, asked = to_json(config_of(path)), to_json(config)
+    name = next((name for name in own if own[name] != asked[name]), None)
+    if name is not None:
+        raise EcgedgeError(
+            f"{path} holds a run with {name} {own[name]!r}, not {asked[name]!r}; choose another "
+            "folder."
+        )
+
+
 def train_or_go_on(
-    folder: Path, config: TrainConfig, out: Path, *, data: Data | None, watch: Watch
+    folder: Path, config: TrainConfig, out: Path, *, data: Data | None, watch: Watch | None
 ) -> runs.Run:
-    """Train a run, go on with it where it was broken off, or read it when it is done."""
-    if runs.is_run(out) and runs.load_run(out).finished:
-        return runs.load_run(out)
+    """Train a run, go on with it where it was broken off, or read it when it is done.
+
+    Raises
+    ------
+    EcgedgeError
+        When the folder holds a run of another configuration.
+    """
+    check_config(out, config)
+    if runs.is_run(out):
+        run = runs.load_run(out)
+        if run.finished and not run.metrics.get("interrupted"):
+            return run
     resume = (out / runs.CHECKPOINT).is_file()
     return train_run(folder, config, out, data=data, resume=resume, watch=watch)
 
@@ -253,15 +288,21 @@ def train_seeds(
     """Train one run per seed into `out/seed-0` ..., counting from the configuration's seed.
 
     Seeds that are done are left as they are, and one that was broken off goes on.
+
+    Raises
+    ------
+    EcgedgeError
+        When `out` is a run itself, or a seed in it has another configuration.
     """
+    if runs.is_run(out):
+        raise EcgedgeError(f"{out} is a run itself; choose another folder for several seeds.")
+    wanted = [replace(config, seed=config.seed + i) for i in range(seeds)]
+    paths = [out / f"seed-{one.seed}" for one in wanted]
+    for path, one in zip(paths, wanted, strict=True):
+        check_config(path, one)
     done = []
-    for seed in range(config.seed, config.seed + seeds):
-        path = out / f"seed-{seed}"
-        if runs.is_run(path) and runs.load_run(path).finished:
-            done.append(runs.load_run(path))
-            continue
-        resume = (path / runs.CHECKPOINT).is_file()
-        done.append(train_run(folder, replace(config, seed=seed), path, resume=resume, watch=watch))
+    for path, one in zip(paths, wanted, strict=True):
+        done.append(train_or_go_on(folder, one, path, data=None, watch=watch))
         if done[-1].metrics["interrupted"]:
             break
     return done

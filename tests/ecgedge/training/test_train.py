@@ -13,7 +13,7 @@ from ecgedge.training import folder as run_folder
 from ecgedge.training.build import scorer
 from ecgedge.training.config import TrainConfig
 from ecgedge.training.loop import Epoch
-from ecgedge.training.train import Data, read_data, train_run, train_seeds
+from ecgedge.training.train import Data, read_data, train_or_go_on, train_run, train_seeds
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.network import run as simulate
 
@@ -110,8 +110,13 @@ def test_a_broken_run_goes_on_to_the_same_program(
         train_run(excerpt, quick, out, data=data, resume=True)
 
 
-def test_ctrl_c_leaves_a_finished_run(
-    excerpt: Path, quick: TrainConfig, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_ctrl_c_leaves_a_result_that_can_go_on(
+    done: runs.Run,
+    excerpt: Path,
+    quick: TrainConfig,
+    data: Data,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     append = run_folder.append_log
 
@@ -119,11 +124,43 @@ def test_ctrl_c_leaves_a_finished_run(
         append(path, epoch)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run_folder, "append_log", interrupt)
-    made = train_run(excerpt, quick, tmp_path / "run", data=data)
+    with monkeypatch.context() as patch:
+        patch.setattr(run_folder, "append_log", interrupt)
+        made = train_run(excerpt, quick, tmp_path / "run", data=data)
     assert made.metrics["interrupted"]
     assert made.program is not None
     assert len(runs.read_log(made.path)) == 1
+    again = train_or_go_on(excerpt, quick, made.path, data=data, watch=None)
+    assert not again.metrics["interrupted"]
+    assert len(runs.read_log(made.path)) == 3
+    assert again.program == done.program
+
+
+def test_ctrl_c_keeps_the_gains_that_were_learned_with(
+    excerpt: Path, quick: TrainConfig, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(path: Path, epoch: Epoch) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_folder, "append_log", interrupt)
+    made = train_run(excerpt, quick, tmp_path / "run", data=data)
+    state = run_folder.load_checkpoint(made.path)["best"]["state"]
+    start = made.metrics["selection"]["start"]
+    assert made.float_network is not None
+    assert made.float_network.pool_gain == tuple(state["pool_gain"][start].int().tolist())
+    assert made.float_network.mean_gain == int(state["mean_gain"][start])
+
+
+def test_ctrl_c_before_the_first_epoch_leaves_nothing(
+    excerpt: Path, quick: TrainConfig, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*arguments: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_folder, "save_checkpoint", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        train_run(excerpt, quick, tmp_path / "run", data=data)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_that_fails_at_once_leaves_nothing(
@@ -171,6 +208,18 @@ def test_seeds_get_their_own_folders(excerpt: Path, quick: TrainConfig, tmp_path
     made = train_seeds(excerpt, replace(quick, epochs=1), tmp_path / "run", 2)
     assert runs.seeds_of(tmp_path / "run") == tuple(one.path for one in made)
     assert [one.config["seed"] for one in made] == [0, 1]
+
+
+def test_seeds_of_another_configuration_are_refused(
+    excerpt: Path, quick: TrainConfig, tmp_path: Path
+) -> None:
+    short = replace(quick, epochs=1)
+    (made,) = train_seeds(excerpt, short, tmp_path / "run", 1)
+    assert train_seeds(excerpt, short, tmp_path / "run", 1)[0].program == made.program
+    with pytest.raises(EcgedgeError, match="with epochs 1, not 2"):
+        train_seeds(excerpt, quick, tmp_path / "run", 2)
+    with pytest.raises(EcgedgeError, match="is a run itself"):
+        train_seeds(excerpt, short, made.path, 1)
 
 
 def test_an_unbounded_student_stays_float(
