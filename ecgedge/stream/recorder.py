@@ -2,16 +2,18 @@
 
 Every block goes to the operating system at once and to the disk every few seconds, so a crash
 costs nothing and a power cut costs seconds. A recording is never overwritten: when the folder
-holds one, the files of the next have numbers.
+holds one, the files of the next have numbers. A recording that ends before its first sample leaves
+nothing behind.
 """
 
+import contextlib
 import errno
 import json
 import os
 from itertools import count
 from pathlib import Path
 
-from ecgedge.stream.events import BeatEvent, Event, SamplesEvent, SignalEvent, as_json
+from ecgedge.stream.events import BeatEvent, Event, SamplesEvent, SignalEvent, SummaryEvent, as_json
 from firmware_sim.errors import EcgedgeError
 
 SYNC_EVERY_S = 2.0
@@ -92,6 +94,8 @@ class Recorder:
         self._files: list[AppendedFile] = []
         self._synced_s: float | None = None
         self._until_s: float | None = None
+        self._holds_something = False
+        self._made = [p for p in (self._folder, *self._folder.parents) if not p.exists()]
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._make_files()
@@ -122,8 +126,10 @@ class Recorder:
             if isinstance(event, SamplesEvent):
                 self._samples.write(_sample_rows(event))
                 self._until_s = event.times_s[-1]
+                self._holds_something = True
             elif not isinstance(event, SignalEvent):
                 self._events.write(json.dumps(as_json(event)) + "\n")
+                self._holds_something |= isinstance(event, SummaryEvent)
                 if isinstance(event, BeatEvent):
                     self._beats.write(_beat_row(event))
         except OSError as error:
@@ -138,12 +144,22 @@ class Recorder:
             self._sync()
 
     def close(self) -> None:
-        """Bring everything to the disk and close the files."""
+        """Bring all to the disk and close the files; keep none without a sample or an end."""
         try:
             self._sync()
         finally:
             for file in self._files:
                 file.close()
+            if not self._holds_something:
+                self._discard()
+
+    def _discard(self) -> None:
+        """Remove the files, and the folders that were made for them."""
+        for file in self._files:
+            file.path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # somebody else put something there
+            for folder in self._made:
+                folder.rmdir()
 
     def _sync(self) -> None:
         try:

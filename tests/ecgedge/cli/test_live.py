@@ -213,6 +213,16 @@ def test_nan_in_a_csv_names_the_line_and_leaves_nothing_half_written(
     assert "x.csv, line 1502" in message
 
 
+@pytest.mark.parametrize("content", ["", "what\n" * 100, "0,1\n1,2\n2,NaN\n", "512\n" * 5000])
+def test_a_replay_without_a_usable_sample_leaves_no_recording(
+    model: Path, tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "x.csv").write_text(content)
+    place = tmp_path / "rec"
+    failed(stream("--replay", tmp_path / "x.csv", "--model", model, "--out", place))
+    assert not place.exists()
+
+
 def test_a_full_disk_keeps_what_was_written(model: Path, excerpt: Path, tmp_path: Path) -> None:
     command = ["bash", "-c", 'ulimit -f 64; exec "$@"', "-", *ECGEDGE, "stream", "--replay",
                str(excerpt / "208"), "--model", str(model), "--out", str(tmp_path / "rec"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ecgedge.stream.events import BeatEvent, GapEvent, SamplesEvent
+from ecgedge.stream.events import BeatEvent, GapEvent, SamplesEvent, StartEvent
 from ecgedge.stream.formats import wire_format
 from ecgedge.stream.recorder import AppendedFile, Recorder
 from ecgedge.stream.replay import FileReplay, RecordReplay, open_replay
@@ -52,12 +52,23 @@ def test_a_recording_is_never_overwritten(tmp_path: Path) -> None:
     for expected in ("samples.csv", "samples-2.csv", "samples-3.csv"):
         recorder = Recorder(tmp_path, LABELS)
         assert recorder.samples.name == expected
+        recorder.take(SamplesEvent((0.0,), (512,), False))
         recorder.close()
     (tmp_path / "beats-4.csv").write_text("somebody's notes")
     recorder = Recorder(tmp_path, LABELS)
     assert recorder.samples.name == "samples-5.csv"
     recorder.close()
     assert (tmp_path / "beats-4.csv").read_text() == "somebody's notes"
+
+
+def test_a_recording_without_a_sample_leaves_nothing(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "a" / "rec", LABELS)
+    recorder.take(StartEvent("x", "p", "0", LABELS, 360))
+    recorder.close()
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "rec").mkdir()
+    Recorder(tmp_path / "rec", LABELS).close()
+    assert list((tmp_path / "rec").iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
