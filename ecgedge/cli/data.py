@@ -29,7 +29,11 @@ def data() -> None:
 @click.argument("name", required=False)
 @click.option("--data", "folder", type=click.Path(path_type=Path), help=_DATA_HELP)
 @click.option("--split", help="Count the beats of a split: ds1-ds2 or replica.")
-@click.option("--check", is_flag=True, help="Compare every file with its checksum.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Compare every file with its checksum; fail if one differs or is missing.",
+)
 @click.option(
     "--aami-map",
     type=click.Choice(["aami", "bxb"]),
@@ -38,7 +42,9 @@ def data() -> None:
     help="Escape beats (e, j, n) are N, or S as WFDB's bxb has them.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@click.pass_context
 def info(
+    context: click.Context,
     name: str | None,
     folder: Path | None,
     split: str | None,
@@ -68,6 +74,8 @@ def info(
         found = [look.database_info(_known(name), folder, **options)]
         shown = found[0].as_json()
     click.echo(json.dumps(shown)) if as_json else _print_databases(found)
+    if check:
+        context.exit(_checked(found))
 
 
 @data.command()
@@ -143,6 +151,19 @@ def _progress(name: str) -> "Iterator[Callable[[Progress], None]]":
             bar.update(task, completed=now.files, total=now.files_total, megabytes=now.bytes / 1e6)
 
         yield show
+
+
+def _checked(found: "list[DatabaseInfo]") -> int:
+    """Say where nothing could be compared; return 1 when a file is damaged or missing, else 0."""
+    from ecgedge.data.checksums import read_sums
+
+    for entry in found:
+        if not read_sums(Path(entry.path)):
+            click.echo(
+                f"note: {entry.path} has no SHA256SUMS, so no file of {entry.name} was compared.",
+                err=True,
+            )
+    return int(any(entry.damaged or entry.missing for entry in found))
 
 
 def _known(name: str) -> str:

@@ -32,6 +32,8 @@ class Database:
         Published folder that is left out of the local names.
     licence : str
         Licence of the data.
+    known : str
+        Regular expression for the names of its records.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Database:
     suffixes: tuple[str, ...]
     wanted: str
     licence: str
+    known: str
     prefix: str = ""
 
     @property
@@ -77,6 +80,7 @@ DATABASES: Mapping[str, Database] = MappingProxyType(
                 suffixes=(".hea", ".dat", ".atr"),
                 wanted=r"\d{3}\.(hea|dat|atr)|RECORDS|ANNOTATORS",
                 licence="ODC-By 1.0",
+                known=r"[12]\d\d",
             ),
             Database(
                 name="nstdb",
@@ -87,6 +91,7 @@ DATABASES: Mapping[str, Database] = MappingProxyType(
                 suffixes=(".hea", ".dat"),
                 wanted=r"[^/]+\.(hea|dat|atr)|RECORDS|ANNOTATORS",
                 licence="ODC-By 1.0",
+                known=r"bw|em|ma|11[89]e(_6|\d\d)",
             ),
             Database(
                 name="cinc2017",
@@ -97,6 +102,7 @@ DATABASES: Mapping[str, Database] = MappingProxyType(
                 suffixes=(".hea", ".mat"),
                 wanted=r"(training/)?((A\d\d/)?A\d{5}\.(hea|mat)|RECORDS|REFERENCE[^/]*\.csv)",
                 licence="ODC-By 1.0",
+                known=r"(.+/)?A\d{5}",
                 prefix="training/",
             ),
             Database(
@@ -109,6 +115,7 @@ DATABASES: Mapping[str, Database] = MappingProxyType(
                 # The 100 Hz copies of the records can be made from these.
                 wanted=r"records500/.+\.(hea|dat)|(ptbxl_database|scp_statements)\.csv|LICENSE\.txt",
                 licence="CC BY 4.0",
+                known=r"records[15]00/.+",
             ),
         )
     }

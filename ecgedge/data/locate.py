@@ -6,9 +6,11 @@ user's cache folder. Nothing is ever written into the package.
 
 import csv
 import os
+import re
 from pathlib import Path
 
 from ecgedge.data.checksums import check_name, read_sums
+from ecgedge.data.databases import DATABASES
 from firmware_sim.errors import EcgedgeError
 
 DATA_VARIABLE = "ECGEDGE_DATA"
@@ -63,6 +65,12 @@ def is_database(folder: Path) -> bool:
     )
 
 
+def _is_of(name: str, folder: Path) -> bool:
+    """Say whether a folder has a record of this database, perhaps one of many."""
+    known = re.compile(DATABASES[name].known) if name in DATABASES else re.compile(".*")
+    return any(known.fullmatch(record) for record in listed_records(folder))
+
+
 def find_database(name: str, data: Path | None = None) -> Path:
     """Find the folder of a database.
 
@@ -88,9 +96,16 @@ def find_database(name: str, data: Path | None = None) -> Path:
         return excerpt()
     places = _places(data)
     for place in places:
-        for folder in (place / name, place):
-            if is_database(folder):
-                return folder
+        if is_database(place / name):
+            return place / name
+        if is_database(place):
+            if _is_of(name, place):
+                return place
+            if data is not None:
+                raise EcgedgeError(
+                    f"{place} holds no record of {name}; name the folder of {name} or the one "
+                    "that contains it."
+                )
     looked = " or ".join(str(place / name) for place in places)
     raise EcgedgeError(
         f"the database {name} is not in {looked}; fetch it with `ecgedge data download {name}`, "

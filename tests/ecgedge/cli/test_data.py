@@ -1,5 +1,6 @@
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -8,7 +9,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from ecgedge.cli.data import data
 from firmware_sim.errors import EcgedgeError
@@ -54,6 +55,27 @@ def test_what_is_missing_is_shown(tmp_path: Path) -> None:
     assert "incomplete" in shown
     assert "missing: 100.atr" in shown
     assert "missing: 7 more" in shown
+
+
+def test_a_check_fails_when_a_file_is_damaged_or_missing(excerpt: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(excerpt, tmp_path / "mitdb"))
+
+    def check() -> Result:
+        return CliRunner().invoke(data, ["info", "mitdb", "--data", str(folder), "--check"])
+
+    assert check().exit_code == 0
+    damaged = (folder / "100.dat").read_bytes()
+    (folder / "100.dat").write_bytes(damaged[:-1] + bytes([damaged[-1] ^ 1]))
+    assert check().exit_code == 1
+    (folder / "100.dat").unlink()
+    assert check().exit_code == 1
+
+
+def test_a_check_without_checksums_says_so(excerpt: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(excerpt, tmp_path / "mitdb"))
+    (folder / "SHA256SUMS").unlink()
+    result = CliRunner().invoke(data, ["info", "mitdb", "--data", str(folder), "--check"])
+    assert "no SHA256SUMS, so no file of mitdb was compared" in result.stderr
 
 
 @pytest.mark.parametrize(

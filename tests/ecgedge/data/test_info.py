@@ -60,7 +60,7 @@ def test_records_without_mlii_are_named(tmp_path: Path, write_record: WriteRecor
 
 
 def test_both_aami_maps_are_shown(tmp_path: Path, write_record: WriteRecord) -> None:
-    folder = write_record(tmp_path)
+    folder = write_record(tmp_path, "100")
     assert database_info("mitdb", folder, aami_map="bxb").classes["S"] == 2
     with pytest.raises(EcgedgeError, match="aami, bxb"):
         database_info("mitdb", folder, aami_map="no")

@@ -44,6 +44,15 @@ def test_the_folder_of_the_database_itself_may_be_named(places: dict[str, Path])
     assert find_database("mitdb", folder) == folder
 
 
+def test_the_folder_of_another_database_is_not_taken(places: dict[str, Path]) -> None:
+    folder = places["named"] / "nstdb"
+    folder.mkdir(parents=True)
+    (folder / "RECORDS").write_text("118e00\nbw\n")
+    with pytest.raises(EcgedgeError, match="holds no record of mitdb"):
+        find_database("mitdb", folder)
+    assert find_database("nstdb", folder) == folder
+
+
 def test_nothing_else_is_looked_at_when_a_folder_is_named(places: dict[str, Path]) -> None:
     put(places["variable"])
     with pytest.raises(EcgedgeError, match=r"named.*ecgedge data download mitdb"):
