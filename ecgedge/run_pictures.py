@@ -50,11 +50,13 @@ def validation_of(path: Path) -> Predictions:
 
 
 def _side_by_side(run: runs.Run) -> dict[str, Predictions]:
-    """Return a run's validation beats; a distilled run's with its baseline and its teacher."""
+    """Return a run's validation beats; a distilled run's with its baseline and teacher."""
     if run.baseline is None:
         return {run.name: validation_of(run.path)}
-    named = (("distilled", run), ("baseline", run.baseline), ("teacher", run.teacher))
-    return {name: validation_of(one.path) for name, one in named if one and one.finished}
+    named = {"distilled": run, "baseline": run.baseline, "teacher": run.teacher}
+    if run.untaught:
+        named = {"student (teacher not used)": run, "teacher": run.teacher}
+    return {name: validation_of(one.path) for name, one in named.items() if one and one.finished}
 
 
 def _roc(models: Mapping[str, Predictions], note: str, file: Path) -> Path:

@@ -74,6 +74,11 @@ class Run:
         return None if value is None else str(value)
 
     @property
+    def untaught(self) -> bool:
+        """Whether its teacher was worse than the baseline, so that the run is its baseline."""
+        return (self.metrics.get("distillation") or {}).get("used") is False
+
+    @property
     def baseline(self) -> "Run | None":
         """The student that was trained without a teacher, if this one had one."""
         return load_run(self.path / BASELINE) if is_run(self.path / BASELINE) else None

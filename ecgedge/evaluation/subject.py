@@ -83,9 +83,13 @@ class Subject:
         return {"name": self.name, "kind": self.kind, "trained_on": trained}
 
     @property
-    def distilled(self) -> bool:
-        """Whether there is a baseline beside it."""
-        return any(run.baseline is not None for run in self.members)
+    def student(self) -> str:
+        """What its students are called; a teacher that is worse than the baseline is not used."""
+        if self.members and all(run.untaught for run in self.members):
+            return "student (teacher not used)"
+        if any(run.baseline is not None for run in self.members):
+            return "distilled student"
+        return "student"
 
     def seen_in_training(self, records: tuple[str, ...]) -> tuple[str, ...]:
         """Return those of `records` that were training records."""
@@ -196,11 +200,10 @@ def rows_of(
     """
     rows: list[Row] = []
     notes = _unused_teachers(subject)
-    kind = "distilled student" if subject.distilled else "student"
     if subject.programs:
-        rows.append(_program_row(PROGRAM, f"{kind}, integer", subject.programs, test))
+        rows.append(_program_row(PROGRAM, f"{subject.student}, integer", subject.programs, test))
     if subject.networks:
-        rows.append(_network_row(FLOAT, f"{kind}, float", subject.networks, test))
+        rows.append(_network_row(FLOAT, f"{subject.student}, float", subject.networks, test))
     asked: dict[str, tuple[Run, ...]] = {}
     if not rows:
         asked[TEACHER] = subject.members
@@ -220,8 +223,8 @@ def rows_of(
 
 def _unused_teachers(subject: Subject) -> list[str]:
     """Say how many seeds had a teacher that was worse than the baseline, and was not used."""
-    told = [run.metrics.get("distillation") or {} for run in subject.members]
-    unused = sum(item.get("used") is False for item in told)
+    told = [run.untaught for run in subject.members]
+    unused = sum(told)
     if not unused:
         return []
     seeds = f" in {unused} of {len(told)} seeds" if len(told) > 1 else ""

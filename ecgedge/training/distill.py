@@ -11,7 +11,7 @@ from torch import Tensor
 from ecgedge import runs
 from ecgedge.training import folder as run_folder
 from ecgedge.training.build import BATCH, config_of, load_model, starts_of
-from ecgedge.training.config import TrainConfig, to_json
+from ecgedge.training.config import TrainConfig, from_json, to_json
 from ecgedge.training.examples import Examples
 from ecgedge.training.finish import selection_metric
 from ecgedge.training.losses import Distillation, DistillationLoss
@@ -170,7 +170,7 @@ def distill(
     teacher_changes : dict, optional
         Other changes to the teacher's configuration.
     resume : bool
-        Go on with what is in `out`.
+        Go on with what is in `out`; its configurations count, not those given here.
     watch : Watch, optional
 
     Returns
@@ -179,23 +179,46 @@ def distill(
         Its metrics say in `distillation` whether the teacher was used, and why.
     """
     watch = watch or Watch(quiet=True)
+    made = teacher_config(config, long=long_teacher, name=teacher_model)
+    made = replace(made, **(teacher_changes or {}))
     if resume:
-        config = config_of(out)
+        config, how, teacher, made = _begun(out)
     if not config.has_integers:
         raise EcgedgeError("only a bounded student with ReLU is distilled; use --bound l1 or tanh.")
     if teacher is not None:
         check_teacher(config, config_of(teacher), teacher)
     data = read_data(folder, config)
     if not resume:
-        run_folder.begin(out, to_json(config) | {"distillation": asdict(how)})
-    made = teacher_config(config, long=long_teacher, name=teacher_model)
-    made = replace(made, **(teacher_changes or {}))
+        source = {"run": str(teacher.resolve())} if teacher else {"config": to_json(made)}
+        told = {"distillation": asdict(how) | {"teacher": source}}
+        run_folder.begin(out, to_json(config) | told)
     try:
         return _stages(folder, config, how, out, data, teacher, made, watch)
     except BaseException:
         if not resume:
             run_folder.abandon(out)
         raise
+
+
+def _begun(out: Path) -> tuple[TrainConfig, Distillation, Path | None, TrainConfig]:
+    """Read what a folder was begun with: student, way of teaching, teacher's run or its training.
+
+    Raises
+    ------
+    EcgedgeError
+        When no distillation was begun in it by this version.
+    """
+    config = config_of(out)
+    told: Any = runs.load_run(out).config.get("distillation")
+    try:
+        source = told.pop("teacher")
+        how = Distillation(**told)
+        teacher = Path(source["run"]) if "run" in source else None
+        return config, how, teacher, config if teacher else from_json(source["config"])
+    except (AttributeError, KeyError, TypeError):
+        raise EcgedgeError(
+            f"no distillation that could go on was begun in {out}; distill into another folder."
+        ) from None
 
 
 def _stages(

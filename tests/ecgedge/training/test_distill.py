@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from ecgedge import runs
+from ecgedge import run_pictures, runs
+from ecgedge.evaluation.subject import read_subject
 from ecgedge.training import distill as module
 from ecgedge.training.config import TrainConfig
 from ecgedge.training.distill import Gate, distill
@@ -60,6 +61,9 @@ def test_a_worse_teacher_is_not_used(
     assert made.teacher is None
     assert not made.metrics["distillation"]["used"]
     assert made.program == made.baseline.program
+    assert list(run_pictures._side_by_side(made)) == ["student (teacher not used)"]
+    assert read_subject(made.path).student == "student (teacher not used)"
+    assert read_subject(taught.path).student == "distilled student"
 
 
 def test_a_teacher_of_another_task_is_refused(
@@ -69,6 +73,36 @@ def test_a_teacher_of_another_task_is_refused(
     with pytest.raises(EcgedgeError, match="task"):
         distill(excerpt, quick_binary, Distillation(), tmp_path / "run", teacher=path)
     assert not (tmp_path / "run").exists()
+
+
+def test_resuming_takes_every_setting_from_the_folder(
+    excerpt: Path,
+    quick: TrainConfig,
+    taught: runs.Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = tmp_path / "run"
+
+    def power_cut(*arguments: object) -> None:
+        raise OSError("power cut")
+
+    monkeypatch.setattr(module, "gate", power_cut)
+    with pytest.raises(OSError, match="power cut"):
+        distill(excerpt, quick, Distillation(confidence=0), out, teacher_changes=SHORT)
+    with_gate(monkeypatch, is_open=True)
+    other = replace(quick, epochs=9)
+    made = distill(excerpt, other, Distillation(alpha=0), out, resume=True)
+    assert made.program == taught.program
+    assert made.config == taught.config
+
+
+def test_a_run_without_a_teacher_is_not_resumed_as_one_with(
+    excerpt: Path, quick: TrainConfig, taught: runs.Run
+) -> None:
+    assert taught.baseline is not None
+    with pytest.raises(EcgedgeError, match="no distillation"):
+        distill(excerpt, quick, Distillation(), taught.baseline.path, resume=True)
 
 
 def test_a_float_student_is_not_distilled(
