@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecgedge.stream.intake import Intake
+from ecgedge.stream.intake import Intake, too_large
 from ecgedge.stream.rate import RateMeter, rate_to_use
 from ecgedge.stream.wire import Garbage, Sample
 from firmware_sim.errors import EcgedgeError
@@ -82,7 +82,8 @@ def recording_of_csv(path: Path, rate_hz: float | None) -> Recording:
     Raises
     ------
     EcgedgeError
-        When it cannot be read, holds no samples, a NaN, or neither a clock nor a rate.
+        When it cannot be read, holds no samples, a NaN, too large a value, or neither a clock nor
+        a rate.
     """
     try:
         data = path.read_bytes()
@@ -90,7 +91,6 @@ def recording_of_csv(path: Path, rate_hz: float | None) -> Recording:
         raise EcgedgeError(f"{path} cannot be read: {error.strerror}.") from None
     intake = Intake(None, str(path))
     events = [event for event, _ in [*intake.feed(data, 0.0), *intake.finish(0.0)]]
-    intake.complain()
     meter = RateMeter(live=False)
     values = []
     for event in events:
@@ -99,9 +99,12 @@ def recording_of_csv(path: Path, rate_hz: float | None) -> Recording:
                 f"{path}, line {event.line}: there is no number where a sample belongs; remove or "
                 "fill the line."
             )
+        if isinstance(event, Garbage) and event.reason == "too large":
+            raise EcgedgeError(too_large(str(path)))
         if isinstance(event, Sample):
             values.append(event.value)
             meter.sample(event.ticks, 0.0)
+    intake.complain()
     if rate_hz is None:
         rate = meter.measure(intake.tick_s, hurry=True)
         if rate is None:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from ecgedge.stream.formats import FORMATS, WireFormat, recognize
-from ecgedge.stream.wire import LeadOff, Parser, Sample, WireEvent
+from ecgedge.stream.wire import LARGEST, Garbage, LeadOff, Parser, Sample, WireEvent
 from firmware_sim.errors import EcgedgeError
 
 _ONLY_LEADS_OFF = re.compile(rb"(?:[ \t\r\n]*!)+[ \t\r\n]*")
@@ -76,7 +76,7 @@ class Intake:
         if self._parser is None:
             events = self._read_to_recognize(data, arrival_s)
         else:
-            events = [(event, arrival_s) for event in self._parser.feed(data)]
+            events = _bounded([(event, arrival_s) for event in self._parser.feed(data)])
         if not self.heard:
             self.heard = any(type(event) in (Sample, LeadOff) for event, _ in events)
             self.check(arrival_s)
@@ -111,7 +111,7 @@ class Intake:
         if self._parser is None and self._waiting:
             events = self._settle(recognize(self._all_waiting(), at_end=True))
         if self._parser is not None:
-            events += [(event, arrival_s) for event in self._parser.finish()]
+            events += _bounded([(event, arrival_s) for event in self._parser.finish()])
         self.heard = self.heard or any(type(event) in (Sample, LeadOff) for event, _ in events)
         return events
 
@@ -160,4 +160,24 @@ class Intake:
         self.recognized = True
         self._parser = parser = wire.parser()
         waiting, self._waiting = self._waiting, []
-        return [(event, at_s) for data, at_s in waiting for event in parser.feed(data)]
+        return _bounded([(event, at_s) for data, at_s in waiting for event in parser.feed(data)])
+
+
+def too_large(source: str) -> str:
+    """Return the sentence about a file with such samples."""
+    return (
+        f"{source} holds samples beyond 32 bits, which no converter gives; remove or scale them, "
+        "or choose the format with --format."
+    )
+
+
+def _too_large(event: WireEvent) -> bool:
+    return type(event) is Sample and not -LARGEST <= event.value <= LARGEST
+
+
+def _bounded(events: list[tuple[WireEvent, float]]) -> list[tuple[WireEvent, float]]:
+    """Put garbage in the place of samples that no converter gives."""
+    if not any(_too_large(event) for event, _ in events):
+        return events
+    damaged = Garbage(1, "too large")
+    return [(damaged if _too_large(event) else event, at_s) for event, at_s in events]

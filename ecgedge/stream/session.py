@@ -34,7 +34,7 @@ from ecgedge.stream.events import (
 )
 from ecgedge.stream.finder import BeatFinder, Pipeline
 from ecgedge.stream.formats import wire_format
-from ecgedge.stream.intake import Intake, Patience
+from ecgedge.stream.intake import Intake, Patience, too_large
 from ecgedge.stream.rate import Rate, RateWatch, rate_to_use
 from ecgedge.stream.tally import Tally
 from ecgedge.stream.timeline import Placed, Timeline
@@ -525,6 +525,8 @@ class Session:
 
     def _garbage(self, garbage: Garbage) -> None:
         self._garbage_bytes += garbage.size
+        if self.options.strict and garbage.reason == "too large":
+            raise EcgedgeError(too_large(self.options.source))
         if self.options.strict and garbage.reason == "not a number":
             raise EcgedgeError(
                 f"{self.options.source}, line {garbage.line}: there is no number where a sample "

@@ -91,6 +91,11 @@ class Warmup:
             rate = self._known or self._meter.measure(tick_s, hurry=hurry)
         low, high = PLAUSIBLE_HZ
         if rate is not None and not low <= rate.measured_hz <= high:
+            if self._given_hz is not None:
+                raise EcgedgeError(
+                    f"--rate {self._given_hz:g} is no rate of an ECG front end; give one between "
+                    f"{low:g} and {high:g} Hz."
+                )
             raise EcgedgeError(
                 f"{self._source} gives {rate.measured_hz:.0f} samples a second, which no ECG front "
                 "end does; if it is replayed at another speed, name its own rate with --rate HZ."

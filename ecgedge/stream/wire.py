@@ -6,6 +6,9 @@ bounded number of bytes, and does not know what a second is unless the wire says
 
 from typing import NamedTuple, Protocol
 
+LARGEST = 2**31 - 1
+"""No converter gives more; a larger value on the wire is damage."""
+
 
 class Sample(NamedTuple):
     """One sample.
@@ -98,7 +101,8 @@ class Garbage(NamedTuple):
         How many bytes.
     reason : str
         ``"text"`` (a readable line, a banner for example), ``"not a number"`` (NaN, infinity or an
-        empty field where a value belongs), ``"bytes"`` or ``"checksum"``.
+        empty field where a value belongs), ``"too large"`` (a value beyond `LARGEST`), ``"bytes"``
+        or ``"checksum"``.
     line : int
         Number of the line, from 1; 0 in a binary format.
     """

@@ -127,6 +127,14 @@ def test_bad_input_is_one_sentence(
     assert "\n" not in str(result.exception)
 
 
+def test_a_csv_file_of_huge_numbers_is_refused(program_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "huge.csv"
+    path.write_text("1e308\n" * 500)
+    result = CliRunner().invoke(simulate, [str(program_file), str(path), "--rate", "360"])
+    assert isinstance(result.exception, EcgedgeError)
+    assert "beyond 32 bits" in str(result.exception)
+
+
 @pytest.mark.parametrize("option", ["--rate", "--at"])
 @pytest.mark.parametrize("value", ["nan", "inf", "-1"])
 def test_numbers_are_finite_and_not_negative(program_file: Path, option: str, value: str) -> None:

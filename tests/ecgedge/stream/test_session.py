@@ -436,3 +436,23 @@ def test_hostile_bytes_end_in_events_or_one_clear_error(
     for event in told:
         if not isinstance(event, SamplesEvent | SignalEvent):
             as_json(event)
+
+
+@pytest.mark.parametrize("value", ["1e308", "-1e308", "99999999999"])
+def test_a_sample_beyond_32_bits_is_damage(program: Program, value: str) -> None:
+    lines = [b"512\n"] * 200 + [value.encode() + b"\n"] + [b"513\n"] * 200
+    live = Session(program, Pipeline, Options("port", rate_hz=360))
+    live.feed(b"".join(lines), 0.0)
+    live.finish()
+    assert live.summary().samples == 400
+    assert live.summary().garbage_bytes > 0
+    file = Session(program, Pipeline, Options("x.csv", rate_hz=360, live=False, strict=True))
+    with pytest.raises(EcgedgeError, match=r"x\.csv holds samples beyond 32 bits"):
+        file.feed(b"".join(lines), 0.0)
+
+
+@pytest.mark.parametrize("rate_hz", [1.0, 1e5])
+def test_a_given_rate_that_is_none_is_named(program: Program, rate_hz: float) -> None:
+    session = Session(program, Pipeline, Options("x", rate_hz=rate_hz, live=False))
+    with pytest.raises(EcgedgeError, match=r"--rate .* between 20 and 5000 Hz"):
+        session.feed(b"512\n" * 200, 0.0)
