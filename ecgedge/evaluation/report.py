@@ -255,8 +255,9 @@ def _verdict(report: Mapping[str, Any]) -> str | None:
         return None
     said = {"higher": "better than", "lower": "worse than"}.get(found["verdict"])
     said = f"{said} its baseline" if said else "no difference from its baseline was seen"
+    who = report[PROGRAM]["what"].partition(",")[0].capitalize()
     return (
-        f"Distilled student: {said} ({name} {found['difference']:+.3f}, 95 % interval over "
+        f"{who}: {said} ({name} {found['difference']:+.3f}, 95 % interval over "
         f"records {found['low']:+.3f} to {found['high']:+.3f})."
     )
 
