@@ -82,7 +82,7 @@ def _missing(error: ModuleNotFoundError) -> str | None:
 
 def main() -> None:
     """Run the command line; errors are one line and a non-zero exit code."""
-    # The program's matrix products are small: a second BLAS thread costs more than it brings.
+    # Our matrix products are small: a second BLAS thread costs more than it brings.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         sys.exit(cli.main(standalone_mode=False))
