@@ -27,8 +27,8 @@ STREAMED_RECORD = "233"
 STREAMED_S = 60
 STRIP_S = 20
 TRAINING = (
-    "--restarts", "12", "--epochs", "14", "--fine-epochs", "5", "--draws", "8000",
-    "--teacher-epochs", "3",
+    "--restarts", "12", "--epochs", "20", "--fine-epochs", "5", "--draws", "8000",
+    "--teacher-epochs", "10",
 )  # fmt: skip
 WAIT_S = 120
 """A stage of the stream that takes longer than this has failed."""
