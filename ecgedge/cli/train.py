@@ -79,6 +79,22 @@ _TRAINING: list[Decorator] = [
     click.option("--learning-rate", type=click.FloatRange(0, min_open=True)),
     click.option("--schedule", type=click.Choice(["one-cycle", "plateau", "constant"])),
     click.option("--patience", type=click.IntRange(1), help="Epochs without gain before stopping."),
+    click.option("--weight-decay", type=click.FloatRange(0)),
+    click.option("--clip", type=click.FloatRange(0, min_open=True), help="Largest gradient norm."),
+    click.option(
+        "--calibration",
+        type=click.Choice(["minmax", "percentile", "mse"]),
+        help="How gains follow from the activations of training beats [percentile].",
+    ),
+    click.option(
+        "--validation-share",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        help="Share of the training records that validates [0.3].",
+    ),
+    click.option("--shift-ms", type=click.FloatRange(0), help="Augmentation: window shift [20]."),
+    click.option("--wander", type=click.FloatRange(0), help="Augmentation: baseline wander [0.2]."),
+    click.option("--noise", type=click.FloatRange(0), help="Augmentation: white noise [0.03]."),
+    click.option("--amplitude", type=click.FloatRange(0), help="Augmentation: gain ripple [0.1]."),
     click.option("--token-dropout", type=click.FloatRange(0, 0.9)),
     click.option("--dropout", type=click.FloatRange(0, 0.9)),
     click.option(
@@ -114,6 +130,7 @@ _TRAINING: list[Decorator] = [
     click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output."),
 ]
 
+_IN_AUGMENTATION = ("shift_ms", "wander", "noise", "amplitude")
 _IN_IMBALANCE = {
     "class_weights": "class_weights",
     "weight_power": "power",
@@ -138,10 +155,11 @@ def _config(values: dict[str, Any]) -> "TrainConfig":
     """Make the configuration from what was given on the command line; the rest is default."""
     from dataclasses import replace
 
-    from ecgedge.training.config import Imbalance, for_protocol, usual_weights
+    from ecgedge.training.config import Augmentation, Imbalance, for_protocol, usual_weights
 
     given = {name: value for name, value in values.items() if value is not None}
     weights = {_IN_IMBALANCE[n]: given.pop(n) for n in list(given) if n in _IN_IMBALANCE}
+    varied = {name: given.pop(name) for name in _IN_AUGMENTATION if name in given}
     if weights.get("sampler", "none") != "none":
         weights.setdefault("class_weights", False)
     if "context" in given:
@@ -152,7 +170,7 @@ def _config(values: dict[str, Any]) -> "TrainConfig":
     if weights.get("class_weights", True):
         own = usual_weights(config.task) | weights.get("weights", {})
         weights["weights"] = own
-    return replace(config, imbalance=Imbalance(**weights))
+    return replace(config, imbalance=Imbalance(**weights), augmentation=Augmentation(**varied))
 
 
 def _report(done: "list[Run]", out: Path, as_json: bool) -> None:

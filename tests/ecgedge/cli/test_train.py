@@ -1,0 +1,49 @@
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from ecgedge.cli.main import cli
+from ecgedge.runs import load_run
+
+QUICK = (
+    "train", "--data", "excerpt", "--restarts", "1", "--epochs", "1", "--fine-epochs", "1",
+    "--draws", "256", "--json",
+)  # fmt: skip
+
+
+def train(tmp_path, *options):
+    out = tmp_path / "run"
+    result = CliRunner().invoke(cli, [*QUICK, *options, "-o", str(out)])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["path"] == str(out)
+    return load_run(out).config
+
+
+@pytest.mark.slow
+def test_every_option_reaches_the_configuration(tmp_path):
+    config = train(
+        tmp_path, "--calibration", "mse", "--shift-ms", "5", "--noise", "0", "--clip", "0.5",
+        "--weight-decay", "0", "--validation-share", "0.4", "--class-weight", "S=8",
+        "--weight-ratio", "9",
+    )  # fmt: skip
+    assert config["calibration"] == "mse"
+    assert (config["augmentation"]["shift_ms"], config["augmentation"]["noise"]) == (5, 0)
+    assert config["augmentation"]["wander"] == 0.2
+    assert (config["clip"], config["weight_decay"], config["validation_share"]) == (0.5, 0, 0.4)
+    assert config["imbalance"]["weights"] == {"F": 2.0, "S": 8.0}
+    assert config["imbalance"]["ratio"] == 9
+
+
+@pytest.mark.slow
+def test_a_sampler_takes_the_place_of_class_weights(tmp_path):
+    imbalance = train(tmp_path, "--sampler", "balanced")["imbalance"]
+    assert (imbalance["sampler"], imbalance["class_weights"]) == ("balanced", False)
+    assert imbalance["weights"] == {}
+
+
+def test_two_remedies_for_imbalance_at_once_are_refused(tmp_path):
+    options = ["--sampler", "balanced", "--class-weights", "-o", str(tmp_path / "run")]
+    result = CliRunner().invoke(cli, [*QUICK, *options])
+    assert "twice" in str(result.exception)
+    assert not (tmp_path / "run").exists()
