@@ -60,5 +60,4 @@ def normalize(counts: NDArray[np.integer]) -> NDArray[np.int8]:
     mean = rdiv(x.sum(axis=-1, keepdims=True, dtype=np.int64), x.shape[-1]).astype(np.int32)
     d = x - mean
     peak = np.abs(d).max(axis=-1, keepdims=True)
-    q = rdiv(Q7_MAX * d, np.maximum(peak, 1))
-    return q.astype(np.int8)
+    return np.asarray(rdiv(Q7_MAX * d, np.maximum(peak, 1)), dtype=np.int8)

@@ -5,6 +5,8 @@ every activation lies inside (-1, 1). Products and accumulators are Q1.14 and wi
 arithmetic.md` says why each operation is what it is.
 """
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,9 +20,11 @@ FRACTION_BITS = 7
 """Fraction bits of Q0.7; a bias enters an accumulator as `bias << FRACTION_BITS`."""
 
 Integers = NDArray[np.signedinteger]
+Value = TypeVar("Value", int, Integers)
+"""One integer, or an array of them: the same operations serve both."""
 
 
-def rshift(a: Integers, s: int) -> Integers:
+def rshift(a: Value, s: int) -> Value:
     """Shift right by `s` bits, rounding to nearest with ties toward plus infinity.
 
     Equals floor((a + 2**(s-1)) / 2**s), and `a` for s = 0. `a` may be negative: NumPy's >> on
@@ -38,7 +42,7 @@ def rshift(a: Integers, s: int) -> Integers:
     return (a + (1 << (s - 1))) >> s
 
 
-def rdiv(a: Integers, b: Integers | int) -> Integers:
+def rdiv(a: Value, b: Value | int) -> Value:
     """Divide `a` by a positive `b`, rounding to nearest with ties toward plus infinity.
 
     Equals floor((2a + b) / (2b)).
@@ -51,6 +55,8 @@ def relu(v: Integers) -> Integers:
     return np.minimum(np.maximum(v, 0), Q7_MAX)
 
 
-def sat(v: Integers) -> Integers:
+def sat(v: Value) -> Value:
     """Clip into -127 ... 127."""
+    if isinstance(v, int):
+        return min(max(v, -Q7_MAX), Q7_MAX)
     return np.minimum(np.maximum(v, -Q7_MAX), Q7_MAX)

@@ -21,10 +21,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_sim.formats import ONE, Q7_MAX
+from firmware_sim.formats import ONE, rdiv, rshift, sat
 
 CONTEXT_SIZE = 5
-CONTEXT_NAMES = ("rr_before", "rr_before_that", "rr_after", "rr_before_last_ten", "rr_mean")
 SLOW_SHIFT = 5
 """The slow mean moves 2**-5 of the way to each new interval."""
 SLOW_FRACTION_BITS = 4
@@ -36,8 +35,7 @@ RR_MAX_S = 4
 
 def deviation(x: int, reference: int) -> int:
     """Return sat(rdiv(128 (x - reference), reference)) for a positive reference."""
-    value = (2 * ONE * (x - reference) + reference) // (2 * reference)
-    return min(max(value, -Q7_MAX), Q7_MAX)
+    return sat(rdiv(ONE * (x - reference), reference))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ class Rhythm:
         scaled = rr << SLOW_FRACTION_BITS
         slow = scaled
         if self.slow:
-            slow = self.slow + ((scaled - self.slow + (1 << (SLOW_SHIFT - 1))) >> SLOW_SHIFT)
+            slow = self.slow + rshift(scaled - self.slow, SLOW_SHIFT)
         return Rhythm(slow, (*self.last, rr)[-LAST:])
 
     def timeout(self) -> int | None:

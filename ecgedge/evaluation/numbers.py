@@ -29,8 +29,6 @@ from ecgedge.evaluation.metrics import (
     score_classes,
 )
 
-SCORE_RATES = ("auroc_", "auprc_")
-
 
 @dataclass(frozen=True, eq=False)
 class Measured:
