@@ -1,0 +1,98 @@
+"""Cross-validation over the training records of a protocol: what a setting is worth.
+
+Test records are never read. In each fold the students are trained on the records outside of it,
+as `ecgedge train` does in its float phase, and scored on those inside. Printed are the mean over
+starts, and its standard error, of the macro-F1 over N, S, V (AUROC for two classes) on all
+held-out beats.
+
+    python benchmarks/folds.py
+    python benchmarks/folds.py --set '{"learning_rate": 0.003}'
+    python benchmarks/folds.py --imbalance '{"power": 0.7, "ratio": 8}'
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+
+from ecgedge.data.locate import find_database
+from ecgedge.evaluation.metrics import NSV, auroc, confusion, macro_f1
+from ecgedge.training.best import Best
+from ecgedge.training.build import build
+from ecgedge.training.config import Augmentation, Imbalance, for_protocol, usual_weights
+from ecgedge.training.examples import Examples, split_examples, training_examples
+from ecgedge.training.loop import Fit, Phase, run_phase
+from ecgedge.training.validation import logits_of
+
+DRAWS = 3000
+CPU = torch.device("cpu")
+
+
+def assign_folds(examples: Examples, folds: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return the fold of each record: of many random draws the one that spreads classes best."""
+    y, record = examples.y.numpy(), examples.record.numpy()
+    counts = np.zeros((len(examples.records), y.max() + 1))
+    np.add.at(counts, (record, y), 1)
+    share = counts / counts.sum(axis=0).clip(min=1)
+    random = np.random.default_rng(0)
+    draws = [random.permutation(len(examples.records)) % folds for _ in range(DRAWS)]
+
+    def unevenness(draw: np.ndarray[Any, np.dtype[np.int64]]) -> float:
+        sums = np.stack([share[draw == fold].sum(axis=0) for fold in range(folds)])
+        return float(np.abs(np.log((sums + 0.01) * folds)).sum())
+
+    return min(draws, key=unevenness)
+
+
+@click.command()
+@click.option("--protocol", type=click.Choice(["ds1-ds2", "replica"]), default="ds1-ds2")
+@click.option("--data", type=click.Path(path_type=Path), help="As `ecgedge train --data`.")
+@click.option("--folds", type=click.IntRange(2), default=4, show_default=True)
+@click.option("--set", "changes", default="{}", help="Fields of TrainConfig, as JSON.")
+@click.option("--imbalance", default="{}", help="Fields of Imbalance, as JSON.")
+@click.option("--augmentation", default="{}", help="Fields of Augmentation, as JSON.")
+def main(
+    protocol: str, data: Path | None, folds: int, changes: str, imbalance: str, augmentation: str
+) -> None:
+    """Cross-validate a setting over training records."""
+    config = for_protocol(protocol, **({"restarts": 8, "epochs": 25} | json.loads(changes)))
+    weights = {"weights": usual_weights(config.task)} | json.loads(imbalance)
+    config = replace(
+        config,
+        imbalance=Imbalance(**weights),
+        augmentation=Augmentation(**json.loads(augmentation)),
+    )
+    torch.set_num_threads(1)
+    examples = training_examples(find_database("mitdb", data), config)
+    fold_of = assign_folds(examples, folds)
+    truth, logits = [], []
+    for fold in range(folds):
+        inside = {n for n, f in zip(examples.records, fold_of, strict=True) if f == fold}
+        held = examples.of_records(tuple(n for n in examples.records if n in inside))
+        rest = examples.of_records(tuple(n for n in examples.records if n not in inside))
+        train, validation = split_examples(rest, config.validation_share, config.seed)
+        torch.manual_seed(config.seed)
+        model = build(config)
+        phase = Phase("float", config.epochs, False, config.learning_rate)
+        fit = Fit(model, Best.of(model, config.restarts))
+        run_phase(fit, train, validation, config, phase, device=CPU)
+        logits.append(logits_of(model, held, CPU).numpy())
+        truth.append(held.y.numpy())
+        click.echo(f"fold {fold + 1} of {folds}: {', '.join(sorted(inside))}", err=True)
+    y, found = np.concatenate(truth), np.concatenate(logits, axis=1)
+    if len(config.labels) == 2:
+        scores = np.array([auroc(y == 1, start[:, 1] - start[:, 0]) for start in found])
+    else:
+        labels = config.labels
+        tables = [confusion(y, start.argmax(axis=1), len(labels)) for start in found]
+        scores = macro_f1(np.stack(tables), labels, NSV)
+    error = scores.std(ddof=1) / np.sqrt(len(scores)) if len(scores) > 1 else float("nan")
+    click.echo(f"{scores.mean():.4f} ± {error:.4f} over {len(scores)} starts")
+
+
+if __name__ == "__main__":
+    main()
