@@ -23,7 +23,9 @@ Arrhythmia Database; `docs/detector.md` says what they reach.
 Every state and every intermediate value fits in int32 for any stream of int16 samples: |slope| <=
 65535 * difference < 2**19 and energy <= integrate * |slope| < 2**25 at 500 samples/s, levels never
 exceed the largest energy, and the largest product is 12 * level. Only the sample number grows
-without end; in 32 bits it lasts 49 days at 500 samples/s.
+without end, and decisions use differences of sample numbers alone. These stay below 2**15, so a
+device counts modulo 2**16: while the detector learns, a last beat that lies further back than
+anything can tell is moved up (`_learn`).
 
 Right shifts of negative numbers round down (arithmetic shift).
 """
@@ -336,6 +338,8 @@ class Detector:
     def _learn(self, n: int) -> None:
         """End a block; three quarters of the median of three blocks is the first beat level."""
         t = self.timing
+        self._last_at = max(self._last_at, n - t.stale)
+        self._last_sample = max(self._last_sample, n - t.stale)
         self._blocks = [*self._blocks[1:], self._block_max]
         self._block_max = 0
         a, b, c = self._blocks

@@ -68,6 +68,11 @@ class Timing:
         return self.hold + max(steep, locate) + 1
 
     @property
+    def stale(self) -> int:
+        """Age from which on a last beat is as good as one of this age; see `Detector._learn`."""
+        return 2 * self.interval_max
+
+    @property
     def least_steepness(self) -> int:
         """Lowest steepness level of beats: an R wave of LEAST_COUNTS; at least 16."""
         return LEAST_COUNTS * self.difference

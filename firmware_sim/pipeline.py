@@ -9,7 +9,8 @@ R peaks come from `detector.py`. A beat is decided at the first sample at which 
   search-back; then the deadline decides, and the value stays saturated. So what a beat says depends
   on the samples up to its decision, never on how they are cut into calls.
 
-Beats come out in the order of their R peaks, at most one beat late. A beat whose window leaves the
+Beats come out in the order of their R peaks, at most one beat late and one with a sample: what is
+due with the beat before it comes with the next sample. A beat whose window leaves the
 stream, at its start, its end or a gap, is not classified; it counts as an R peak for the rhythm.
 At a gap (lead off, samples lost) everything starts anew: no window, no filter and no RR interval
 reaches across. `flush` ends the stream: beats with a complete window that wait for the next R peak
@@ -56,8 +57,11 @@ class Beat:
         Index into the program's labels.
     scores : tuple of int
         The head's output, one a class, on the scale 2**-14.
+    rr : int or None
+        Samples since the R peak before, at most 8 s of them; None for the first after a start or a
+        gap.
     rr_s : float or None
-        Seconds since the R peak before; None for the first after a start or a gap.
+        The same in seconds.
     context : tuple of int
         The five RR values in Q0.7 that entered the head; empty for a program without context.
     quality : str
@@ -65,6 +69,8 @@ class Beat:
         at its largest or smallest value for 40 ms or more.
     search_back : bool
         The R peak was found by search-back.
+    decided_at : int
+        Number of the sample that decided it; for a beat that `flush` returns, of the last sample.
     """
 
     sample: int
@@ -72,10 +78,12 @@ class Beat:
     label: str
     label_index: int
     scores: tuple[int, ...]
+    rr: int | None
     rr_s: float | None
     context: tuple[int, ...]
     quality: str
     search_back: bool
+    decided_at: int
 
 
 @dataclass(slots=True)
@@ -89,8 +97,8 @@ class _Pending:
     deadline: int | None
     following: Detection | None = None
 
-    def decided_at(self) -> int:
-        """Number of the sample at which the beat is decided, as far as is known."""
+    def due_at(self) -> int:
+        """Number of the sample from which on the beat can be decided, as far as is known."""
         if self.deadline is None:
             return self.complete_at
         if self.following is None:
@@ -124,6 +132,7 @@ class Pipeline:
         self._pending: deque[_Pending] = deque()
         self._counts = np.empty(0, dtype=np.int64)
         self._counts_start = sample
+        self._decided_at = sample - 1
 
     @property
     def position(self) -> int:
@@ -147,10 +156,15 @@ class Pipeline:
         self._counts = np.concatenate([self._counts, counts])
         for detection in self._detector.process(counts):
             self._add(detection)
-        decided = []
-        while self._pending and self._pending[0].decided_at() < self.position:
+        decided, decided_at = [], []
+        while self._pending:
+            at = max(self._pending[0].due_at(), self._decided_at + 1)
+            if at >= self.position:
+                break
+            self._decided_at = at
             decided.append(self._pending.popleft())
-        beats = self._classify(decided)
+            decided_at.append(at)
+        beats = self._classify(decided, decided_at)
         self._trim()
         return beats
 
@@ -171,9 +185,10 @@ class Pipeline:
         if at_sample < self.position:
             raise ValueError(f"sample {at_sample} lies before sample {self.position}")
         whole = [p for p in self._pending if p.complete_at < self.position]
-        for pending in whole:  # push has returned all others
-            pending.deadline = None
-        beats = self._classify(whole)
+        for pending in whole:
+            if pending.due_at() >= self.position:  # what comes after it will not be known
+                pending.deadline = None
+        beats = self._classify(whole, [self.position - 1] * len(whole))
         self._begin(at_sample)
         return beats
 
@@ -185,8 +200,9 @@ class Pipeline:
         """Take an R peak into the rhythm and let it wait for its window."""
         if self._pending:
             self._pending[-1].following = detection
-        rr = None if self._last is None else detection.sample - self._last
-        if rr is not None:
+        rr = None
+        if self._last is not None:
+            rr = min(detection.sample - self._last, self._detector.timing.interval_max)
             self._rhythm = self._rhythm.after(rr, self.program.fs)
         self._last = detection.sample
         start, stop = window_edges(detection.sample, self.program.window)
@@ -208,7 +224,7 @@ class Pipeline:
                 after = following.sample - pending.detection.sample
         return rhythm.context(after, self.program.fs)
 
-    def _classify(self, decided: list[_Pending]) -> list[Beat]:
+    def _classify(self, decided: list[_Pending], decided_at: list[int]) -> list[Beat]:
         """Run the network on beats whose windows are complete."""
         if not decided:
             return []
@@ -229,10 +245,12 @@ class Pipeline:
                     label=program.labels[index],
                     label_index=index,
                     scores=tuple(output.scores[i].tolist()),
+                    rr=p.rr_before,
                     rr_s=None if p.rr_before is None else p.rr_before / program.fs,
                     context=tuple(context[i].tolist()) if program.context else (),
                     quality=names[i],
                     search_back=p.detection.search_back,
+                    decided_at=decided_at[i],
                 )
             )
         return beats

@@ -40,6 +40,26 @@ def batch_contexts(found: list[Detection], length: int, fs: int) -> NDArray[np.i
     return result
 
 
+def batch_due(program: Program, found: list[Detection], length: int) -> list[int]:
+    """Number of the sample that decides each R peak's beat: one beat a sample, none after the end."""
+    due, rhythm, last = [], Rhythm(), -1
+    half = program.window - program.window // 2
+    for i, detection in enumerate(found):
+        if i:
+            rhythm = rhythm.after(detection.sample - found[i - 1].sample, program.fs)
+        at = max(detection.sample + half - 1, detection.found_at)
+        timeout = rhythm.timeout()
+        if program.context and timeout is not None:
+            waits = detection.sample + timeout + timing(program.fs).reach
+            if i + 1 < len(found):
+                waits = min(waits, found[i + 1].found_at)
+            at = max(at, waits)
+        if detection.sample >= program.window // 2:
+            last = at = max(at, last + 1)
+        due.append(min(at, length - 1))
+    return due
+
+
 def batch(program: Program, counts: Counts) -> list[Beat]:
     """The same beats, written for a whole recording."""
     found = detect(counts, program.fs)
@@ -50,9 +70,12 @@ def batch(program: Program, counts: Counts) -> list[Beat]:
     used = context[inside] if program.context else None
     output = network.run(program, normalize(windows), used)
     names = quality(windows, program.fs)
+    due = batch_due(program, found, len(counts))
+    longest = 8 * program.fs
     beats = []
     for row, i in enumerate(np.flatnonzero(inside)):
         index = int(output.label_index[row])
+        rr = None if i == 0 else min(int(samples[i] - samples[i - 1]), longest)
         beats.append(
             Beat(
                 sample=int(samples[i]),
@@ -60,10 +83,12 @@ def batch(program: Program, counts: Counts) -> list[Beat]:
                 label=program.labels[index],
                 label_index=index,
                 scores=tuple(output.scores[row].tolist()),
-                rr_s=None if i == 0 else int(samples[i] - samples[i - 1]) / program.fs,
+                rr=rr,
+                rr_s=None if rr is None else rr / program.fs,
                 context=tuple(context[i].tolist()) if program.context else (),
                 quality=names[row],
                 search_back=found[i].search_back,
+                decided_at=due[i],
             )
         )
     return beats
@@ -149,7 +174,14 @@ def test_a_beat_comes_at_most_one_beat_late() -> None:
             following = samples[samples.index(beat.sample) + 1]
             complete = beat.sample + 360 - 180 - 1
             first = complete if beat.rr_s is None else max(complete, found[following].found_at)
-            assert n == first
+            assert beat.decided_at == n == first
+
+
+def test_a_pause_counts_as_eight_seconds_at_most() -> None:
+    program = random_program(1, context=0)
+    counts, _ = heart(360, 20)
+    beats = run(program, np.concatenate([counts, np.full(30 * 360, counts[-1]), counts]))
+    assert max(b.rr for b in beats if b.rr is not None) == 8 * 360
 
 
 def test_without_context_a_beat_does_not_wait_for_the_next_one() -> None:
@@ -218,7 +250,13 @@ def test_nothing_reaches_across_a_gap() -> None:
     assert before == run(program, counts[:5000])
     alone = run(program, counts)
     assert after == [
-        replace(b, sample=b.sample + 9000, time_s=(b.sample + 9000) / 360) for b in alone
+        replace(
+            b,
+            sample=b.sample + 9000,
+            time_s=(b.sample + 9000) / 360,
+            decided_at=b.decided_at + 9000,
+        )
+        for b in alone
     ]
     assert after[0].rr_s is None
 
