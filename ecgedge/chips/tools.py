@@ -1,0 +1,111 @@
+"""The compilers and emulators that chips need, and which Debian package brings each of them."""
+
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from firmware_sim.errors import EcgedgeError
+
+PACKAGES = {
+    "gcc": "gcc",
+    "clang": "clang",
+    "cppcheck": "cppcheck",
+    "nm": "binutils",
+    "objdump": "binutils",
+    "readelf": "binutils",
+    "size": "binutils",
+    "arm-none-eabi-gcc": "gcc-arm-none-eabi",
+    "arm-none-eabi-nm": "binutils-arm-none-eabi",
+    "arm-none-eabi-objdump": "binutils-arm-none-eabi",
+    "arm-none-eabi-readelf": "binutils-arm-none-eabi",
+    "arm-none-eabi-size": "binutils-arm-none-eabi",
+    "newlib": "libnewlib-arm-none-eabi",
+    "qemu-system-arm": "qemu-system-arm",
+    "avr-gcc": "gcc-avr",
+    "avr-nm": "binutils-avr",
+    "avr-objdump": "binutils-avr",
+    "avr-readelf": "binutils-avr",
+    "avr-size": "binutils-avr",
+    "avr-libc": "avr-libc",
+    "libsimavr": "libsimavr-dev",
+}
+"""Tool, header or library -> the Debian package that brings it."""
+
+HEADERS = {
+    "newlib": ("arm-none-eabi-gcc", "newlib.h"),
+    "avr-libc": ("avr-gcc", "avr/io.h"),
+    "libsimavr": ("gcc", "simavr/sim_avr.h"),
+}
+"""What is no program: the compiler that must find it, and a header that shows that it is there."""
+
+
+class ToolMissing(EcgedgeError):
+    """A program, header or library is not installed.
+
+    Attributes
+    ----------
+    tool, package : str
+        What is missing, and the Debian package that brings it.
+    """
+
+    def __init__(self, tool: str, package: str) -> None:
+        super().__init__(f"{tool} is not installed; the Debian package {package} brings it.")
+        self.tool = tool
+        self.package = package
+
+
+def find_tool(name: str) -> Path:
+    """Return where a program is.
+
+    Raises
+    ------
+    ToolMissing
+        When it is not on the PATH.
+    """
+    found = shutil.which(name)
+    if found is None:
+        raise ToolMissing(name, PACKAGES.get(name, name))
+    return Path(found)
+
+
+@cache
+def _has_header(compiler: Path, header: str) -> bool:
+    """Whether a compiler finds a header."""
+    command = [str(compiler), "-E", "-x", "c", "-o", "/dev/null", "-"]
+    source = f"#include <{header}>\n"
+    found = subprocess.run(command, input=source, text=True, capture_output=True, check=False)
+    return found.returncode == 0
+
+
+def require(*names: str) -> None:
+    """Check that programs, headers and libraries of `PACKAGES` are installed.
+
+    Raises
+    ------
+    ToolMissing
+        For the first one that is not.
+    """
+    for name in names:
+        if name not in HEADERS:
+            find_tool(name)
+            continue
+        compiler, header = HEADERS[name]
+        if not _has_header(find_tool(compiler), header):
+            raise ToolMissing(name, PACKAGES[name])
+
+
+def missing(*names: str) -> ToolMissing | None:
+    """Return the error that `require` would raise, or None when everything is there."""
+    try:
+        require(*names)
+    except ToolMissing as error:
+        return error
+    return None
+
+
+def first_line(text: str, *, containing: str = "") -> str:
+    """Return the first line of a tool's messages that holds `containing`, or the first at all."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    matching = [line for line in lines if containing in line]
+    return (matching or lines or ["it says nothing"])[0]
