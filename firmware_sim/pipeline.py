@@ -267,11 +267,16 @@ class Pipeline:
             self._counts_start += drop
 
 
+def clipped_run(fs: int) -> int:
+    """Samples at a rail, one after the other, from which on a window is clipped."""
+    return max(2, (CLIPPED_MS * fs + 500) // 1000)
+
+
 def quality(windows: NDArray[np.integer], fs: int) -> list[str]:
     """Say of each window of counts, (n, W), whether it is good, flat or clipped."""
     low, high = windows.min(axis=1), windows.max(axis=1)
     flat = high - low < FLAT_COUNTS
-    run = max(2, (CLIPPED_MS * fs + 500) // 1000)
+    run = clipped_run(fs)
     clipped = _longest_run(windows == high[:, None], run) | _longest_run(
         windows == low[:, None], run
     )

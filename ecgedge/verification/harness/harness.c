@@ -1,0 +1,88 @@
+/*
+ * Runs the library on a stream of input and shows every integer: the same program on every core.
+ *
+ * Input: one byte that says what to do, then
+ *   'n'  beats (ECGEDGE_WINDOW values) with their RR context (ECGEDGE_CONTEXT values);
+ *        answers each with every layer of the network
+ *   'p'  samples (int16); answers with the beats that they decide, after the last sample with
+ *        those that wait
+ * Sections that are counted: 0 the network of a beat, 1 a sample without a beat's window,
+ * 2 a sample with one.
+ */
+#include "ecgedge_network.h"
+#include "port.h"
+
+#define CHUNK 32 /* samples read at a time */
+
+static void write_u8(uint8_t value)
+{
+    port_write(&value, 1);
+}
+
+static void write_layers(const ecgedge_layers *layers)
+{
+    port_write(layers->sums, sizeof layers->sums);
+    port_write(layers->tokens, sizeof layers->tokens);
+    port_write(layers->mean, sizeof layers->mean);
+    port_write(layers->scores, sizeof layers->scores);
+    write_u8(layers->label);
+}
+
+static void run_network(void)
+{
+    static int8_t beat[ECGEDGE_WINDOW];
+    static ecgedge_layers layers;
+    int8_t context[ECGEDGE_CONTEXT + 1] = {0};
+    while (port_read(beat, sizeof beat) == sizeof beat) {
+        port_read(context, ECGEDGE_CONTEXT);
+        port_begin();
+        ecgedge_run(beat, context, &layers);
+        port_end(0);
+        write_layers(&layers);
+    }
+}
+
+static void write_beat(const ecgedge_beat *beat)
+{
+    port_write(&beat->sample, sizeof beat->sample);
+    port_write(&beat->decided_at, sizeof beat->decided_at);
+    port_write(beat->scores, sizeof beat->scores);
+    port_write(&beat->rr, sizeof beat->rr);
+    port_write(beat->context, sizeof beat->context);
+    write_u8(beat->label);
+    write_u8(beat->quality);
+    write_u8(beat->search_back);
+}
+
+static void run_pipeline(void)
+{
+    static ecgedge_state state;
+    static int16_t samples[CHUNK];
+    ecgedge_beat beat;
+    uint16_t bytes;
+    ecgedge_init(&state);
+    while ((bytes = port_read(samples, sizeof samples)) > 1)
+        for (uint16_t i = 0; i < bytes / 2; i++) {
+            port_begin();
+            const bool decided = ecgedge_push(&state, samples[i], &beat);
+            port_end(1);
+            if (decided)
+                write_beat(&beat);
+        }
+    while (ecgedge_flush(&state, &beat))
+        write_beat(&beat);
+}
+
+int main(void)
+{
+    char what;
+    if (port_read(&what, 1) != 1)
+        return 1;
+    if (what == 'n')
+        run_network();
+    else if (what == 'p')
+        run_pipeline();
+    else
+        return 2;
+    return 0;
+}

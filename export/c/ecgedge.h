@@ -1,0 +1,146 @@
+/*
+ * ecgedge: heartbeats from ADC counts to labels, in integers.
+ *
+ * The arithmetic is the one of the integer program that this library was exported with: the same
+ * integers on every processor, checked against the NumPy simulator with equality. No floating
+ * point, no heap, no recursion. Not a medical device.
+ *
+ * Samples in, beats out:
+ *
+ *     static ecgedge_state state;
+ *     ecgedge_beat beat;
+ *
+ *     ecgedge_init(&state);
+ *     for (;;)
+ *         if (ecgedge_push(&state, next_sample(), &beat))
+ *             report(beat.sample, beat.label);
+ *
+ * - Samples are ADC counts of one lead, ECGEDGE_FS of them a second. Gain and offset do not matter
+ *   as long as the counts fit int16_t and an R wave is at least 8 counts high.
+ * - The first three seconds are for learning: no beat is reported.
+ * - Where samples are missing (electrode off, overrun) call ecgedge_flush until it returns false,
+ *   then ecgedge_reset with the number of the next sample. Nothing reaches across the hole.
+ * - One call of ecgedge_push is short, except when a window is complete: then it runs the network.
+ *   Take samples in an interrupt and hand them over through a small queue. `ecgedge cost` says how
+ *   long each call takes on which core and how much stack it needs.
+ * - ecgedge_push is not reentrant for one state. Two leads need two states.
+ *
+ * Constants of the program (rate, window, labels, weights): ecgedge_program.h, which is generated.
+ */
+#ifndef ECGEDGE_H
+#define ECGEDGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ecgedge_program.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What the window of a beat looks like. */
+enum {
+    ECGEDGE_GOOD = 0,
+    ECGEDGE_FLAT = 1,   /* it spans fewer than 8 counts */
+    ECGEDGE_CLIPPED = 2 /* it stays at its largest or smallest value for 40 ms or more */
+};
+
+#define ECGEDGE_CHANNELS 4
+#define ECGEDGE_TOKENS 8
+
+/* One beat. */
+typedef struct {
+    uint32_t sample;                /* number of the R peak's sample; the first sample has 0 */
+    uint32_t decided_at;            /* number of the sample that decided the label */
+    int32_t scores[ECGEDGE_LABELS]; /* the head's output, one a label, in 2^-14 */
+    uint16_t rr;                    /* samples since the R peak before; 0 when not known */
+    int8_t context[5];              /* RR context in Q0.7; zeros when the program uses none */
+    uint8_t label;                  /* index into ECGEDGE_LABEL_NAMES */
+    uint8_t quality;                /* ECGEDGE_GOOD, ECGEDGE_FLAT or ECGEDGE_CLIPPED */
+    bool search_back;               /* the R peak was found late, by looking back */
+} ecgedge_beat;
+
+/* The rest of this block is the state; nothing in it is for users. */
+
+typedef struct {
+    int8_t mean[ECGEDGE_CHANNELS];
+    uint8_t quality;
+} ecgedge_features;
+
+typedef struct {
+    int32_t slope, slope_old, energy;           /* filters */
+    int32_t peak;                               /* maximum of the energy that is being followed */
+    int32_t beat_level, noise_level, steepness; /* running levels */
+    int32_t block_max, blocks[3];               /* learning */
+    int32_t best, best_steepness;               /* the best candidate that was refused; 0: none */
+    uint16_t peak_at, last_at, last_sample, best_at, best_sample; /* sample numbers modulo 2^16 */
+    uint16_t tick_at, silent_since, alarm;
+    uint16_t rr; /* running RR interval in 1/16 sample; 0: not known */
+    bool rising, learning, has_last;
+    bool best_seen; /* the network has looked at the best candidate's window */
+} ecgedge_detector;
+
+typedef struct {
+    uint16_t slow; /* slow mean of the RR interval in 1/16 sample; 0: not known */
+    uint16_t last[ECGEDGE_RHYTHM_LAST];
+    uint16_t sum; /* of last */
+    uint8_t count, newest;
+} ecgedge_rhythm;
+
+typedef struct {
+    uint16_t sample, complete_at, deadline, slow, rr;
+    int8_t context[5];
+    bool waits;    /* for the R peak after it, until the deadline */
+    bool computed; /* the network has seen its window */
+    bool search_back;
+    ecgedge_features features;
+} ecgedge_pending;
+
+/* Everything that is remembered from one sample to the next. */
+typedef struct {
+    int16_t ring[ECGEDGE_RING]; /* the newest samples */
+    uint16_t head;              /* where the newest one is */
+    uint16_t taken;             /* samples since the start or a gap, up to ECGEDGE_TAKEN_MAX */
+    uint32_t next;              /* number of the next sample */
+    ecgedge_detector detector;
+    ecgedge_rhythm rhythm;
+    ecgedge_pending pending[ECGEDGE_PENDING];
+    uint8_t waiting; /* how many of these there are, the oldest first */
+    bool has_beat;   /* there was an R peak since the start or a gap */
+    ecgedge_features best_features; /* of the best refused candidate */
+} ecgedge_state;
+
+/* Begin; the first sample gets the number 0. */
+void ecgedge_init(ecgedge_state *state);
+
+/* Begin anew after a gap; the next sample gets the number `at_sample`. */
+void ecgedge_reset(ecgedge_state *state, uint32_t at_sample);
+
+/* Take one sample. True when it decides a beat, which is then in *beat. */
+bool ecgedge_push(ecgedge_state *state, int16_t sample, ecgedge_beat *beat);
+
+/*
+ * End the stream: return the beats that still wait for the R peak after them, one a call. False
+ * when there are no more; the state is then as after ecgedge_reset, and sample numbers go on.
+ */
+bool ecgedge_flush(ecgedge_state *state, ecgedge_beat *beat);
+
+/*
+ * Label of one window.
+ *
+ * window:  ECGEDGE_WINDOW counts, the R peak at [ECGEDGE_WINDOW / 2].
+ * context: five values in -127 ... 127, the RR context; NULL for a program without (ECGEDGE_CONTEXT 0).
+ * scores:  receives ECGEDGE_LABELS scores; may be NULL.
+ * Returns the label's index.
+ */
+uint8_t ecgedge_classify(const int16_t *window, const int8_t *context, int32_t *scores);
+
+/* The same for a beat that is normalized already: ECGEDGE_WINDOW values in -127 ... 127. */
+uint8_t ecgedge_network(const int8_t *beat, const int8_t *context, int32_t *scores);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,146 @@
+/* The network: pools, token layers, mean, head, decision. Beats in Q0.7 in, scores out. */
+#include "ecgedge_network.h"
+
+#include "ecgedge_arith.h"
+#include "ecgedge_conv.h"
+
+typedef struct {
+    int8_t weight[ECGEDGE_CHANNELS][ECGEDGE_CHANNELS];
+    int8_t bias[ECGEDGE_CHANNELS];
+    uint8_t shift;
+} token_layer;
+
+static const ecgedge_piece pieces[ECGEDGE_PIECES] ECGEDGE_TABLE = ECGEDGE_PIECE_LIST;
+static const uint8_t pool_shift[ECGEDGE_TOKENS] ECGEDGE_TABLE = ECGEDGE_POOL_SHIFTS;
+static const token_layer token_layers[ECGEDGE_LAYERS] ECGEDGE_TABLE = ECGEDGE_LAYER_LIST;
+static const int8_t head_weight[ECGEDGE_LABELS][ECGEDGE_CHANNELS + ECGEDGE_CONTEXT] ECGEDGE_TABLE =
+    ECGEDGE_HEAD_WEIGHT;
+static const int8_t head_bias[ECGEDGE_LABELS] ECGEDGE_TABLE = ECGEDGE_HEAD_BIAS;
+
+void ecgedge_begin(ecgedge_layers *layers)
+{
+    for (uint8_t t = 0; t < ECGEDGE_TOKENS; t++)
+        for (uint8_t c = 0; c < ECGEDGE_CHANNELS; c++)
+            layers->sums[t][c] = 0;
+}
+
+ecgedge_piece ecgedge_piece_at(uint8_t index)
+{
+    const ecgedge_piece *place = &pieces[index];
+    ecgedge_piece piece;
+    piece.start = ECGEDGE_UINT16_AT(&place->start);
+    piece.count = ECGEDGE_UINT8_AT(&place->count);
+    piece.branch = ECGEDGE_UINT8_AT(&place->branch);
+    piece.token = ECGEDGE_UINT8_AT(&place->token);
+    return piece;
+}
+
+void ecgedge_take_piece(ecgedge_layers *layers, const ecgedge_piece *piece, const int8_t *x)
+{
+    if (piece->branch != ECGEDGE_GLOBAL)
+        ecgedge_convolve(x, piece->count, piece->branch, layers->sums[piece->token]);
+    ecgedge_convolve(x, piece->count, ECGEDGE_GLOBAL, layers->sums[ECGEDGE_TOKENS - 1]);
+}
+
+void ecgedge_take_beat(ecgedge_layers *layers, const int8_t *beat)
+{
+    for (uint8_t i = 0; i < ECGEDGE_PIECES; i++) {
+        const ecgedge_piece piece = ecgedge_piece_at(i);
+        if (piece.branch != ECGEDGE_GLOBAL)
+            ecgedge_convolve(beat + piece.start, piece.count, piece.branch,
+                             layers->sums[piece.token]);
+    }
+    ecgedge_convolve(beat, ECGEDGE_GLOBAL_POOL, ECGEDGE_GLOBAL, layers->sums[ECGEDGE_TOKENS - 1]);
+}
+
+/* Shift and clip the sums. */
+static void pool(ecgedge_layers *layers)
+{
+    for (uint8_t t = 0; t < ECGEDGE_TOKENS; t++) {
+        const uint8_t shift = ECGEDGE_UINT8_AT(&pool_shift[t]);
+        for (uint8_t c = 0; c < ECGEDGE_CHANNELS; c++)
+            layers->tokens[0][t][c] = ecgedge_relu_rshift(layers->sums[t][c], shift);
+    }
+}
+
+/* One token through one layer. */
+static void token_layer_on(const token_layer *layer, const int8_t *token, int8_t *result)
+{
+    const uint8_t shift = ECGEDGE_UINT8_AT(&layer->shift);
+    for (uint8_t c = 0; c < ECGEDGE_CHANNELS; c++) {
+        const int8_t *w = layer->weight[c];
+        const int16_t bias = (int16_t)(ECGEDGE_INT8_AT(&layer->bias[c]) * ECGEDGE_BIAS_ONE);
+        ecgedge_token_sum a = bias;
+        for (uint8_t k = 0; k < ECGEDGE_CHANNELS; k++)
+            a = (ecgedge_token_sum)(a + (int16_t)(ECGEDGE_INT8_AT(w + k) * token[k]));
+        result[c] = ecgedge_relu_rshift(a, shift);
+    }
+}
+
+static void mean_of(ecgedge_layers *layers)
+{
+    for (uint8_t c = 0; c < ECGEDGE_CHANNELS; c++) {
+        int16_t sum = 0;
+        for (uint8_t t = 0; t < ECGEDGE_TOKENS; t++)
+            sum = (int16_t)(sum + layers->tokens[ECGEDGE_LAYERS][t][c]);
+        layers->mean[c] = ecgedge_relu_rshift(sum, ECGEDGE_MEAN_SHIFT);
+    }
+}
+
+void ecgedge_middle(ecgedge_layers *layers)
+{
+    pool(layers);
+    for (uint8_t i = 0; i < ECGEDGE_LAYERS; i++)
+        for (uint8_t t = 0; t < ECGEDGE_TOKENS; t++)
+            token_layer_on(&token_layers[i], layers->tokens[i][t], layers->tokens[i + 1][t]);
+    mean_of(layers);
+}
+
+static uint8_t decide(const int32_t *scores)
+{
+#if ECGEDGE_LABELS == 2
+    return scores[1] - scores[0] >= ECGEDGE_THRESHOLD;
+#else
+    uint8_t best = 0;
+    for (uint8_t i = 1; i < ECGEDGE_LABELS; i++)
+        if (scores[i] > scores[best])
+            best = i;
+    return best;
+#endif
+}
+
+uint8_t ecgedge_head(const int8_t *mean, const int8_t *context, int32_t *scores)
+{
+    for (uint8_t i = 0; i < ECGEDGE_LABELS; i++) {
+        const int8_t *w = head_weight[i];
+        int32_t score = (int32_t)ECGEDGE_INT8_AT(&head_bias[i]) * ECGEDGE_BIAS_ONE;
+        for (uint8_t k = 0; k < ECGEDGE_CHANNELS; k++)
+            score += (int16_t)(ECGEDGE_INT8_AT(w + k) * mean[k]);
+#if ECGEDGE_CONTEXT
+        for (uint8_t k = 0; k < ECGEDGE_CONTEXT; k++)
+            score += (int16_t)(ECGEDGE_INT8_AT(w + ECGEDGE_CHANNELS + k) * context[k]);
+#endif
+        scores[i] = score;
+    }
+#if !ECGEDGE_CONTEXT
+    (void)context;
+#endif
+    return decide(scores);
+}
+
+void ecgedge_run(const int8_t *beat, const int8_t *context, ecgedge_layers *layers)
+{
+    ecgedge_begin(layers);
+    ecgedge_take_beat(layers, beat);
+    ecgedge_middle(layers);
+    layers->label = ecgedge_head(layers->mean, context, layers->scores);
+}
+
+uint8_t ecgedge_network(const int8_t *beat, const int8_t *context, int32_t *scores)
+{
+    ecgedge_layers layers;
+    ecgedge_run(beat, context, &layers);
+    for (uint8_t i = 0; scores && i < ECGEDGE_LABELS; i++)
+        scores[i] = layers.scores[i];
+    return layers.label;
+}

@@ -1,0 +1,48 @@
+/* The network in steps, for those who look at its layers; ecgedge.h has it whole. */
+#ifndef ECGEDGE_NETWORK_H
+#define ECGEDGE_NETWORK_H
+
+#include "ecgedge.h"
+
+/* Values of a window that are normalized and convolved at a time. */
+#define ECGEDGE_PIECE_MAX 64
+
+/* A run of convolution outputs: of the global branch, and of one pool of another where there is one. */
+typedef struct {
+    uint16_t start; /* in the window */
+    uint8_t count;  /* outputs, up to ECGEDGE_PIECE_MAX; they need count + 3 values */
+    uint8_t branch; /* ECGEDGE_P, ECGEDGE_QRS, ECGEDGE_T; ECGEDGE_GLOBAL: no other branch here */
+    uint8_t token;  /* which of the eight tokens the pool becomes */
+} ecgedge_piece;
+
+/* Everything that the network computes of one beat. */
+typedef struct {
+    int32_t sums[ECGEDGE_TOKENS][ECGEDGE_CHANNELS]; /* of the rectified convolution outputs */
+    int8_t tokens[ECGEDGE_LAYERS + 1][ECGEDGE_TOKENS][ECGEDGE_CHANNELS]; /* pools, then each layer */
+    int8_t mean[ECGEDGE_CHANNELS];
+    int32_t scores[ECGEDGE_LABELS];
+    uint8_t label;
+} ecgedge_layers;
+
+/* Clear the sums. */
+void ecgedge_begin(ecgedge_layers *layers);
+
+/* Which outputs piece `index` in 0 ... ECGEDGE_PIECES-1 has. */
+ecgedge_piece ecgedge_piece_at(uint8_t index);
+
+/* Convolve one piece; x: its count + 3 values of the window. */
+void ecgedge_take_piece(ecgedge_layers *layers, const ecgedge_piece *piece, const int8_t *x);
+
+/* Convolve a whole beat of ECGEDGE_WINDOW values: the same sums as all pieces give. */
+void ecgedge_take_beat(ecgedge_layers *layers, const int8_t *beat);
+
+/* From the sums to the mean values. */
+void ecgedge_middle(ecgedge_layers *layers);
+
+/* Scores and label from mean values and RR context (which a program without context ignores). */
+uint8_t ecgedge_head(const int8_t *mean, const int8_t *context, int32_t *scores);
+
+/* The whole network on a normalized beat, with every layer. */
+void ecgedge_run(const int8_t *beat, const int8_t *context, ecgedge_layers *layers);
+
+#endif

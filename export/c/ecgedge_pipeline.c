@@ -1,0 +1,189 @@
+/*
+ * Samples in, labelled beats out: the ring of samples, the beats that wait, their decision.
+ *
+ * A beat waits for its window and, if the program uses the RR context, for the next R peak or its
+ * deadline. The network runs once the window is complete, also for the best refused candidate,
+ * whose samples would be gone by the time that search-back takes it.
+ */
+#include "ecgedge_arith.h"
+#include "ecgedge_detector.h"
+#include "ecgedge_network.h"
+#include "ecgedge_rhythm.h"
+#include "ecgedge_window.h"
+
+#define BEFORE_PEAK (ECGEDGE_WINDOW / 2)
+#define AFTER_PEAK (ECGEDGE_WINDOW - ECGEDGE_WINDOW / 2 - 1)
+#define CONTEXT_AFTER 2
+
+ECGEDGE_PROMISE(detector_sees_its_history, ECGEDGE_RING >= ECGEDGE_HISTORY);
+ECGEDGE_PROMISE(ring_holds_a_window, ECGEDGE_RING >= ECGEDGE_WINDOW &&
+                                         ECGEDGE_RING > BEFORE_PEAK + ECGEDGE_REACH);
+ECGEDGE_PROMISE(spans_stay_short, 4L * ECGEDGE_INTERVAL_MAX < 32768L && ECGEDGE_RING < 16384);
+
+void ecgedge_reset(ecgedge_state *state, uint32_t at_sample)
+{
+    static const ecgedge_rhythm no_rhythm = {0};
+    ecgedge_detector_init(&state->detector, (uint16_t)at_sample);
+    state->rhythm = no_rhythm;
+    state->next = at_sample;
+    state->head = 0;
+    state->taken = 0;
+    state->waiting = 0;
+    state->has_beat = false;
+}
+
+void ecgedge_init(ecgedge_state *state)
+{
+    ecgedge_reset(state, 0);
+}
+
+/* Put a sample into the ring; the samples before the first one count as equal to it. */
+static void remember(ecgedge_state *state, int16_t sample)
+{
+    if (!state->taken)
+        for (uint16_t i = 0; i < ECGEDGE_RING; i++)
+            state->ring[i] = sample;
+    state->head = state->head + 1 < ECGEDGE_RING ? (uint16_t)(state->head + 1) : 0;
+    state->ring[state->head] = sample;
+    if (state->taken < ECGEDGE_TAKEN_MAX)
+        state->taken++;
+    state->next++;
+}
+
+/* Whether the window around an R peak begins after the stream did. */
+static bool window_is_whole(const ecgedge_state *state, uint16_t peak)
+{
+    const uint16_t age = ecgedge_span(peak, ecgedge_now(state));
+    return state->taken > age + BEFORE_PEAK;
+}
+
+/* Run the network on the window around an R peak, whose last sample has been taken. */
+static void look_at(const ecgedge_state *state, uint16_t peak, ecgedge_features *features)
+{
+    const uint16_t oldest = (uint16_t)(ecgedge_span(peak, ecgedge_now(state)) + BEFORE_PEAK);
+    ecgedge_window window = {state->ring, ECGEDGE_RING, 0};
+    window.first = state->head >= oldest ? (uint16_t)(state->head - oldest)
+                                         : (uint16_t)(state->head + ECGEDGE_RING - oldest);
+    ecgedge_look(&window, features);
+}
+
+/* Sample at which the label of a beat can be known. */
+static uint16_t due_at(const ecgedge_pending *pending)
+{
+    if (pending->waits && !ecgedge_reached(pending->deadline, pending->complete_at))
+        return pending->deadline;
+    return pending->complete_at;
+}
+
+/* Tell a beat that an R peak follows it. After the deadline the interval stays saturated. */
+static void follows(ecgedge_pending *pending, uint16_t peak, uint16_t now)
+{
+    if (!pending->waits)
+        return;
+    pending->waits = false;
+    if (ecgedge_reached(now, pending->deadline)) {
+        const uint16_t rr = ecgedge_span(pending->sample, peak);
+        pending->context[CONTEXT_AFTER] = ecgedge_rhythm_deviation(rr, pending->slow);
+        if (ecgedge_reached(pending->complete_at, now))
+            pending->complete_at = now;
+    }
+}
+
+/* Take in the R peak that was found: the rhythm, the beat before it, and the beat itself. */
+static void add(ecgedge_state *state, uint16_t before, bool late)
+{
+    const uint16_t now = ecgedge_now(state), peak = state->detector.last_sample;
+    const uint16_t complete = (uint16_t)(peak + AFTER_PEAK);
+    uint16_t rr = 0;
+    if (state->waiting)
+        follows(&state->pending[state->waiting - 1], peak, now);
+    if (state->has_beat) {
+        rr = ecgedge_span(before, peak);
+        if (rr > ECGEDGE_INTERVAL_MAX)
+            rr = ECGEDGE_INTERVAL_MAX;
+        ecgedge_rhythm_after(&state->rhythm, rr);
+    }
+    state->has_beat = true;
+    if (!window_is_whole(state, peak) || state->waiting == ECGEDGE_PENDING)
+        return; /* the proof says that the latter cannot be */
+    ecgedge_pending *pending = &state->pending[state->waiting++];
+    pending->sample = peak;
+    pending->rr = rr;
+    pending->slow = state->rhythm.slow;
+    pending->complete_at = ecgedge_reached(complete, now) ? now : complete;
+    pending->waits = ECGEDGE_CONTEXT && pending->slow;
+    ecgedge_rhythm_context(&state->rhythm, pending->context);
+    if (pending->waits) {
+        pending->context[CONTEXT_AFTER] = ECGEDGE_Q7_MAX;
+        pending->deadline = (uint16_t)(peak + ecgedge_rhythm_timeout(pending->slow) + ECGEDGE_REACH);
+    }
+    pending->search_back = late;
+    pending->computed = late && state->detector.best_seen;
+    if (pending->computed)
+        pending->features = state->best_features;
+}
+
+/* Run the network on every window that has become complete. */
+static void compute(ecgedge_state *state)
+{
+    ecgedge_detector *d = &state->detector;
+    const uint16_t now = ecgedge_now(state);
+    for (uint8_t i = 0; i < state->waiting; i++) {
+        ecgedge_pending *pending = &state->pending[i];
+        if (!pending->computed && ecgedge_reached(pending->complete_at, now)) {
+            look_at(state, pending->sample, &pending->features);
+            pending->computed = true;
+        }
+    }
+    if (d->best && d->rr && !d->best_seen &&
+        ecgedge_reached((uint16_t)(d->best_sample + AFTER_PEAK), now)) {
+        if (window_is_whole(state, d->best_sample))
+            look_at(state, d->best_sample, &state->best_features);
+        d->best_seen = true;
+    }
+}
+
+/* Take the oldest beat out of the queue. */
+static void release(ecgedge_state *state, ecgedge_beat *beat)
+{
+    const ecgedge_pending *first = &state->pending[0];
+    const uint32_t number = state->next - 1;
+    beat->sample = number - ecgedge_span(first->sample, (uint16_t)number);
+    beat->decided_at = number;
+    beat->rr = first->rr;
+    for (uint8_t i = 0; i < 5; i++)
+        beat->context[i] = ECGEDGE_CONTEXT ? first->context[i] : 0;
+    beat->quality = first->features.quality;
+    beat->search_back = first->search_back;
+    beat->label = ecgedge_head(first->features.mean, beat->context, beat->scores);
+    state->waiting--;
+    for (uint8_t i = 0; i < state->waiting; i++)
+        state->pending[i] = state->pending[i + 1];
+}
+
+bool ecgedge_push(ecgedge_state *state, int16_t sample, ecgedge_beat *beat)
+{
+    const uint16_t before = state->detector.last_sample;
+    remember(state, sample);
+    const ecgedge_detection found = ecgedge_detect(state);
+    if (found != ECGEDGE_NO_PEAK)
+        add(state, before, found == ECGEDGE_LATE_PEAK);
+    compute(state);
+    if (!state->waiting || !ecgedge_reached(due_at(&state->pending[0]), ecgedge_now(state)))
+        return false;
+    release(state, beat);
+    return true;
+}
+
+bool ecgedge_flush(ecgedge_state *state, ecgedge_beat *beat)
+{
+    ecgedge_pending *first = &state->pending[0];
+    if (state->waiting && first->computed) {
+        if (first->waits && !ecgedge_reached(due_at(first), ecgedge_now(state)))
+            first->context[CONTEXT_AFTER] = 0; /* what comes after it will not be known */
+        release(state, beat);
+        return true;
+    }
+    ecgedge_reset(state, state->next);
+    return false;
+}

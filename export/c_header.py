@@ -1,0 +1,260 @@
+"""`ecgedge_program.h`: one program as constants for the C library.
+
+Everything that follows from the program is computed here and nowhere in C: accumulator widths from
+the proof, times in samples, sizes of ring and queue. The constants of the detector and of the RR
+context are those of `firmware_sim`.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from firmware_sim import detector, pipeline, rhythm
+from firmware_sim.detector_timing import Timing, timing
+from firmware_sim.errors import EcgedgeError
+from firmware_sim.formats import ONE
+from firmware_sim.program import BRANCHES, TAPS, Program
+from firmware_sim.prove import Proof, prove
+
+PIECE_MAX = 64
+"""Convolution outputs that are computed at a time; `ecgedge_network.h` names it too."""
+TAKEN_MAX = (1 << 15) - 1
+GLOBAL = len(BRANCHES) - 1
+NAMES = {"P": "P", "QRS": "QRS", "T": "T", "global": "GLOBAL"}
+
+Piece = tuple[int, int, int, int]
+"""(start in the window, outputs, branch, token)."""
+
+
+def pieces(program: Program) -> list[Piece]:
+    """Cut the outputs of the global branch at the borders of the other branches' pools.
+
+    Returns
+    -------
+    list of (start, count, branch, token)
+        In order and without holes; `branch` is the global one where no other has outputs.
+    """
+    owner: dict[int, tuple[int, int]] = {}
+    token = 0
+    for branch, segment in enumerate(program.segments[:GLOBAL]):
+        for i in range(segment.tokens * segment.pool):
+            owner[segment.start + i] = (branch, token + i // segment.pool)
+        token += segment.tokens
+    found: list[Piece] = []
+    for start in range(program.segments[GLOBAL].pool):
+        branch, own = owner.get(start, (GLOBAL, token))
+        if found and found[-1][2:] == (branch, own) and found[-1][1] < PIECE_MAX:
+            found[-1] = (found[-1][0], found[-1][1] + 1, branch, own)
+        else:
+            found.append((start, 1, branch, own))
+    return found
+
+
+def ring_size(program: Program) -> int:
+    """Samples that the device keeps: a window, until the network has seen it, and what the
+    detector looks back to."""
+    t = timing(program.fs)
+    before = program.window // 2
+    return max(program.window, before + t.reach + 1, t.history)
+
+
+def pending_size(program: Program) -> int:
+    """Beats that can wait at the same time.
+
+    All but the newest wait for their window only. Their candidates lie at least the refractory
+    time apart, after the window's end less what the R peak may lie before its candidate, and at
+    least `hold` before now. One more may be held because one beat a sample comes out.
+    """
+    t = timing(program.fs)
+    half = program.window - program.window // 2
+    span = max(half - t.delay + t.locate_after - t.hold, 0)
+    return span // t.refractory + 3
+
+
+def _list(values: Iterable[object]) -> str:
+    return "{" + ", ".join(str(v) for v in values) + "}"
+
+
+def _nested(values: Sequence[Sequence[int]]) -> str:
+    return _list(_list(row) for row in values)
+
+
+def _text(value: str) -> str:
+    """A C string literal, ASCII only."""
+    plain = value.encode("ascii", "replace").decode()
+    return '"' + plain.replace("\\", "\\\\").replace('"', '\\"').replace("??", "?\\?") + '"'
+
+
+def _conv_bits(program: Program, proof: Proof) -> tuple[int, int, int]:
+    """Least and greatest partial sum of all convolutions, and the width that holds them."""
+    names = {f"{name}.conv" for name in BRANCHES}
+    reach = [r for r in proof.layers if r.name in names]
+    return (
+        min(r.partial_min for r in reach),
+        max(r.partial_max for r in reach),
+        max(proof.width(name) for name in names),
+    )
+
+
+def _identity(program: Program, made_by: str) -> list[str]:
+    lines = [
+        "/*",
+        f" * The program {program.name}, made by {made_by}. Generated: do not edit.",
+        " *",
+        f" * {program.parameters} parameters, SHA-256 {program.digest}.",
+        " */",
+    ]
+    return [line.encode("ascii", "replace").decode().replace("*/ ", "") for line in lines]
+
+
+def _shape(program: Program) -> dict[str, object]:
+    found: dict[str, object] = {
+        "NAME": _text(program.name),
+        "DIGEST": _text(program.digest),
+        "FS": program.fs,
+        "WINDOW": program.window,
+        "LABELS": len(program.labels),
+        "LABEL_NAMES": _list(_text(label) for label in program.labels),
+        "CONTEXT": program.context,
+        "LAYERS": len(program.layers),
+    }
+    if program.threshold is not None:
+        found["THRESHOLD"] = f"INT32_C({program.threshold})"
+    return found
+
+
+def _weights(program: Program) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name, branch in zip(BRANCHES, program.branches, strict=True):
+        rows = [", ".join(map(str, row)) for row in branch.weight.tolist()]
+        biases = ", ".join(map(str, branch.bias.tolist()))
+        found[f"{NAMES[name]}_CONV(FORM)"] = f"FORM({',  '.join([*rows, biases])})"
+    shifts = [
+        branch.shift
+        for branch, segment in zip(program.branches, program.segments, strict=True)
+        for _ in range(segment.tokens)
+    ]
+    cut = pieces(program)
+    layers = [
+        _list([_nested(x.weight.tolist()), _list(x.bias.tolist()), x.shift]) for x in program.layers
+    ]
+    return found | {
+        "GLOBAL_POOL": program.segments[GLOBAL].pool,
+        "POOL_SHIFTS": _list(shifts),
+        "PIECES": len(cut),
+        "PIECE_LIST": _nested(cut),
+        "LAYER_LIST": _list(layers),
+        "MEAN_SHIFT": program.mean_shift,
+        "HEAD_WEIGHT": _nested(program.head.weight.tolist()),
+        "HEAD_BIAS": _list(program.head.bias.tolist()),
+    }
+
+
+def _widths(program: Program, proof: Proof) -> dict[str, object]:
+    least, greatest, bits = _conv_bits(program, proof)
+    tokens = max(proof.width(f"tokens.{i}") for i in range(1, len(program.layers) + 1))
+    return {
+        "CONV_LEAST": least,
+        "CONV_GREATEST": greatest,
+        "CONV_BITS": bits,
+        "TOKEN_BITS": tokens,
+    }
+
+
+def _times(t: Timing) -> dict[str, object]:
+    return {
+        "LOW_PASS": t.low_pass,
+        "DIFFERENCE": t.difference,
+        "INTEGRATE": t.integrate,
+        "HOLD": t.hold,
+        "REFRACTORY": t.refractory,
+        "T_WAVE": t.t_wave,
+        "LOCATE_BEFORE": t.locate_before,
+        "LOCATE_AFTER": t.locate_after,
+        "LOCATE_HALF": t.locate_half,
+        "DELAY": t.delay,
+        "REACH": t.reach,
+        "HISTORY": t.history,
+        "BLOCK": t.block,
+        "QUIET": t.quiet,
+        "TICK": t.tick,
+        "CANDIDATE_AGE": t.candidate_age,
+        "INTERVAL_MAX": t.interval_max,
+        "RELEARN": t.relearn,
+        "STALE": t.stale,
+        "LEAST_LEVEL": t.least_level,
+        "LEAST_STEEPNESS": t.least_steepness,
+    }
+
+
+def _detector() -> dict[str, object]:
+    return {
+        "EARLY_RR": detector.EARLY_RR,
+        "LATE_RR": detector.LATE_RR,
+        "THRESHOLD_EARLY": detector.THRESHOLD_EARLY,
+        "THRESHOLD_USUAL": detector.THRESHOLD,
+        "THRESHOLD_LATE": detector.THRESHOLD_LATE,
+        "SEARCH_BACK_RR": detector.SEARCH_BACK_RR,
+        "SEARCH_BACK_LEVEL": detector.SEARCH_BACK_LEVEL,
+        "NOISE_CAP": detector.NOISE_CAP,
+        "T_WAVE_STEEPNESS": detector.T_WAVE_STEEPNESS,
+        "STEEPNESS_64": detector.STEEPNESS_64,
+        "SEARCH_BACK_STEEPNESS_64": detector.SEARCH_BACK_STEEPNESS_64,
+        "RR_FRACTION_BITS": detector.RR_FRACTION_BITS,
+        "LEVEL_SHIFT": detector.LEVEL_SHIFT,
+        "NOISE_SHIFT": detector.NOISE_SHIFT,
+        "RR_SHIFT": detector.RR_SHIFT,
+        "DECAY_SHIFT": detector.DECAY_SHIFT,
+    }
+
+
+def _beats(program: Program) -> dict[str, object]:
+    return {
+        "FLAT_COUNTS": pipeline.FLAT_COUNTS,
+        "CLIPPED_RUN": pipeline.clipped_run(program.fs),
+        "SLOW_SHIFT": rhythm.SLOW_SHIFT,
+        "SLOW_FRACTION_BITS": rhythm.SLOW_FRACTION_BITS,
+        "RHYTHM_LAST": rhythm.LAST,
+        "RR_MAX": rhythm.RR_MAX_S * program.fs,
+        "RING": ring_size(program),
+        "PENDING": pending_size(program),
+        "TAKEN_MAX": TAKEN_MAX,
+    }
+
+
+def program_header(program: Program, made_by: str = "ecgedge") -> str:
+    """Return the text of `ecgedge_program.h`.
+
+    Parameters
+    ----------
+    program : Program
+        Its rate has to be one of the detector's, 125 ... 500.
+    made_by : str
+        Program and version, for the first line.
+
+    Raises
+    ------
+    EcgedgeError
+        When the program fails its proof, or the detector does not work at its rate.
+    """
+    proof = prove(program)
+    if not proof.ok:
+        raise EcgedgeError(
+            f"the program {program.name} fails its proof: an accumulator does not fit 32 bits; "
+            "calibrate it again."
+        )
+    parts = {
+        "The program": _shape(program),
+        f"Weights in Q0.7 ({ONE} is 1.0); convolutions: {TAPS} taps of four channels, 4 biases": (
+            _weights(program)
+        ),
+        "What the proof says: partial sums, and the widths that hold them": _widths(program, proof),
+        "Times of the detector in samples, levels in counts": _times(timing(program.fs)),
+        "Shares and shifts of the detector": _detector(),
+        "Beats, RR context, sizes": _beats(program),
+    }
+    lines = [*_identity(program, made_by), "#ifndef ECGEDGE_PROGRAM_H", "#define ECGEDGE_PROGRAM_H"]
+    lines += ["", "#include <stdint.h>"]
+    for title, values in parts.items():
+        lines += ["", f"/* {title} */"]
+        lines += [f"#define ECGEDGE_{name} {value}" for name, value in values.items()]
+    return "\n".join([*lines, "", "#endif", ""])
+
