@@ -15,16 +15,17 @@ import onnx
 
 from calib.float_network import FloatNetwork, load_float_network, save_float_network
 from calib.quantize import quantize
-from export.card import Provenance, bound_of, card
+from export.card import Provenance, bound_of, card, with_proof
 from export.golden import Golden, golden_bytes, make_golden, read_golden
 from export.onnx_fixed import fixed_model
 from export.onnx_float import float_model
 from export.onnx_graph import MAX_MODEL_BYTES, parse, properties, serialize
 from export.onnx_int import int_model
+from firmware_sim.certificate import CERTIFICATE_FORMAT, CERTIFICATE_VERSION, certificate
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.files import new_folder, write_atomic
 from firmware_sim.program import MAX_FILE_BYTES, Program, program_from_json, program_to_json
-from firmware_sim.prove import certificate, prove
+from firmware_sim.prove import Proof, prove
 
 FORMAT = "ecgedge-bundle"
 VERSION = 1
@@ -59,7 +60,7 @@ class Bundle:
     models : mapping of kind (float, fixed, int) to onnx.ModelProto
     golden : Golden
     proof : dict
-        The certificate as it is in the file; `firmware_sim.prove` makes a fresh one.
+        The certificate as it is in the file, which `firmware_sim.certificate.what_is_wrong` judges.
     card : str
     """
 
@@ -158,9 +159,7 @@ def write_bundle(
             f"the program {program.name} is not what its float network rounds to; "
             "train or calibrate it again."
         )
-    proof = prove(program)
-    if not proof.ok:
-        raise EcgedgeError(f"the program {program.name} fails its proof; calibrate it again.")
+    proof = _proof_of(program)
     golden = make_golden(program) if golden is None else golden
     if golden.program != program.digest:
         raise EcgedgeError("the golden vectors are of another program; make them again.")
@@ -178,6 +177,43 @@ def write_bundle(
             write_atomic(folder / name, content)
         save_float_network(network, folder / "float_network.json")
         write_sums(folder)
+
+
+def _proof_of(program: Program) -> Proof:
+    """Prove a program; a bundle holds none that fails."""
+    proof = prove(program)
+    if not proof.ok:
+        raise EcgedgeError(
+            f"the program {program.name} fails its proof ({proof.failures[0]}); calibrate it again."
+        )
+    return proof
+
+
+def rewrite_proof(bundle: Bundle) -> Bundle:
+    """Prove a bundle's program afresh and write certificate, card and checksums anew.
+
+    For a bundle whose certificate is of an earlier version of the proof.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        As `read_bundle` returned it.
+
+    Returns
+    -------
+    Bundle
+        As it is now.
+
+    Raises
+    ------
+    EcgedgeError
+        When the program does not pass its proof; nothing is written then.
+    """
+    proof = _proof_of(bundle.program)
+    write_atomic(bundle.path / "proof.json", _json(certificate(proof)))
+    write_atomic(bundle.path / "card.md", with_proof(bundle.card, proof))
+    write_sums(bundle.path)
+    return read_bundle(bundle.path)
 
 
 def _bounded(path: Path, limit: int) -> bytes:
@@ -298,8 +334,9 @@ def read_bundle(path: Path) -> Bundle:
             raise EcgedgeError(f"{path / name} is not the {kind} model; {AGAIN}.")
     golden = read_golden(files["golden.npz"], str(path / "golden.npz"))
     _same_program(golden.program, program, path / "golden.npz")
-    proof = _object(files["proof.json"], path / "proof.json", "ecgedge-proof", 1)
-    _same_program(proof.get("program"), program, path / "proof.json")
+    place = path / "proof.json"
+    proof = _object(files[place.name], place, CERTIFICATE_FORMAT, CERTIFICATE_VERSION)
+    _same_program(proof.get("program"), program, place)
     return Bundle(
         path=path,
         name=program.name,

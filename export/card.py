@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from firmware_sim.errors import EcgedgeError
 from firmware_sim.formats import ONE
 from firmware_sim.program import BRANCHES, Program
 from firmware_sim.prove import Proof
+
+PROOF_HEAD, FILES_HEAD = "## Proof\n\n", "\n\n## Files\n\n"
 
 NOT_FOR = """\
 This is a research tool, not a medical device. It must not be used for diagnosis, monitoring,
@@ -109,12 +112,27 @@ def _proof(proof: Proof) -> str:
         low, high = min(r.partial_min for r in own), max(r.partial_max for r in own)
         rows.append((name, str(low), str(high), f"{proof.width(name)} bits"))
     verdict = (
-        "No input in [-127, 127] can overflow any accumulator or partial sum."
+        "No input can overflow any accumulator, partial sum or state, however long a stream runs."
         if proof.ok
-        else "THE PROOF FAILS: an accumulator does not fit."
+        else f"THE PROOF FAILS: {proof.failures[0]}"
     )
     table = _table(("accumulator", "least", "greatest", "width"), rows)
     return f"{verdict} `proof.json` is the certificate, channel by channel.\n\n{table}"
+
+
+def with_proof(text: str, proof: Proof) -> str:
+    """Return the text of a card with the proof's section written anew.
+
+    Raises
+    ------
+    EcgedgeError
+        When the card has no such section.
+    """
+    before, start, rest = text.partition(PROOF_HEAD)
+    _, end, after = rest.partition(FILES_HEAD)
+    if not start or not end:
+        raise EcgedgeError("the card has no section on the proof; export the bundle again.")
+    return f"{before}{start}{_proof(proof)}{end}{after}"
 
 
 def card(program: Program, proof: Proof, origin: Provenance) -> str:
@@ -150,8 +168,7 @@ def card(program: Program, proof: Proof, origin: Provenance) -> str:
         f"## Not for\n\n{NOT_FOR}",
         f"## How good it is\n\n{_results(origin)}",
         f"## Trained on\n\n{training}",
-        f"## Proof\n\n{_proof(proof)}",
-        "## Files\n\n"
+        f"{PROOF_HEAD}{_proof(proof)}{FILES_HEAD}"
         "`model.fixed.onnx` (float32 holding integers) and `model.int.onnx` (int32) are this "
         "program, bit for bit; `model.float.onnx` is the float student it was made from, and only "
         "close. `golden.npz` holds beats with every integer of every layer. `ecgedge verify` "

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.formats import FRACTION_BITS, ONE, Q7_MAX, relu, rshift
-from firmware_sim.program import BRANCHES, CHANNELS, TAPS, Branch, Layer, Program, Segment
+from firmware_sim.program import BRANCHES, CHANNELS, TAPS, Branch, Head, Layer, Program, Segment
 
 CHUNK = 256
 """Beats at a time: keeps a channel's accumulators in a core's cache."""
@@ -42,17 +42,19 @@ class Output:
     layers: Layers = field(default_factory=dict)
 
 
-def _pool(x: NDArray[np.int16], branch: Branch, segment: Segment) -> NDArray[np.int64]:
-    """Convolution, ReLU, pooling and the rounding shift of beats that stand in columns.
+def pool_sums(x: NDArray[np.int16], branch: Branch, segment: Segment) -> NDArray[np.int32]:
+    """Convolution, ReLU and the exact sums of the pools, of beats that stand in columns.
 
     Parameters
     ----------
     x : (window, n) int16
         Beats, transposed: every step is then one long loop over neighbouring numbers.
+    branch, segment
+        Of the program.
 
     Returns
     -------
-    (n, 4, tokens), in 0 ... 127
+    (4, tokens, n) int32, not shifted
     """
     # int16 holds what an L1-bounded channel can reach, and twice that.
     wide = branch.bound * ONE > np.iinfo(np.int16).max
@@ -69,7 +71,13 @@ def _pool(x: NDArray[np.int16], branch: Branch, segment: Segment) -> NDArray[np.
         np.maximum(accumulators, 0, out=accumulators)
         pools = accumulators.reshape(segment.tokens, segment.pool, beats)
         pools.sum(axis=1, dtype=np.int32, out=sums[channel])
-    return relu(rshift(sums.astype(np.int64), branch.shift)).transpose(2, 0, 1)
+    return sums
+
+
+def _pool(x: NDArray[np.int16], branch: Branch, segment: Segment) -> NDArray[np.int64]:
+    """Return the pooled activations of beats that stand in columns: (n, 4, tokens), 0 ... 127."""
+    sums = pool_sums(x, branch, segment).astype(np.int64)
+    return relu(rshift(sums, branch.shift)).transpose(2, 0, 1)
 
 
 def convolution(q: NDArray[np.int8], branch: Branch, segment: Segment) -> NDArray[np.int32]:
@@ -84,10 +92,22 @@ def convolution(q: NDArray[np.int8], branch: Branch, segment: Segment) -> NDArra
     return np.asarray(sums + bias[None, :, None], dtype=np.int32)
 
 
-def _token_layer(t: NDArray[np.int64], layer: Layer) -> NDArray[np.int64]:
+def token_sums(t: NDArray[np.int64], layer: Layer) -> NDArray[np.int64]:
+    """Return the accumulators of a token layer for tokens (n, 4, tokens): the same shape."""
     bias = layer.bias.astype(np.int64) << FRACTION_BITS
-    sums = np.einsum("oi,nit->not", layer.weight.astype(np.int64), t) + bias[None, :, None]
-    return relu(rshift(sums, layer.shift))
+    sums = np.einsum("oi,nit->not", layer.weight.astype(np.int64), t)
+    return np.asarray(sums + bias[None, :, None], dtype=np.int64)
+
+
+def mean_sums(t: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the accumulators of the mean over tokens (n, 4, tokens): (n, 4)."""
+    return np.asarray(t.sum(axis=2), dtype=np.int64)
+
+
+def head_scores(features: NDArray[np.int64], head: Head) -> NDArray[np.int64]:
+    """Return the scores of features, mean and RR context side by side (n, 4 + context)."""
+    bias = head.bias.astype(np.int64) << FRACTION_BITS
+    return np.asarray(features @ head.weight.astype(np.int64).T + bias, dtype=np.int64)
 
 
 def decide(program: Program, scores: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -135,15 +155,14 @@ def _after_pools(
     tokens = np.concatenate(pools, axis=2)
     found: dict[str, NDArray[np.int64]] = {"tokens.0": tokens}
     for i, layer in enumerate(program.layers, start=1):
-        tokens = _token_layer(tokens, layer)
+        tokens = relu(rshift(token_sums(tokens, layer), layer.shift))
         found[f"tokens.{i}"] = tokens
-    features = relu(rshift(tokens.sum(axis=2), program.mean_shift))
+    features = relu(rshift(mean_sums(tokens), program.mean_shift))
     found["mean"] = features
     if program.context and context is not None:
         found["context"] = context.astype(np.int64)
         features = np.concatenate([features, found["context"]], axis=1)
-    bias = program.head.bias.astype(np.int64) << FRACTION_BITS
-    found["scores"] = features @ program.head.weight.astype(np.int64).T + bias
+    found["scores"] = head_scores(features, program.head)
     return {name: value.astype(np.int32) for name, value in found.items()}
 
 

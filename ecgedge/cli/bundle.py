@@ -1,17 +1,16 @@
-"""`ecgedge export`, `verify`, `prove`, `models`: bundles."""
+"""`ecgedge export`, `verify`, `models`: bundles."""
 
 import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from ecgedge.verification.report import Verification
-    from firmware_sim.prove import Proof
 
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 BUNDLE_HELP = "BUNDLE is a folder that `ecgedge export` wrote, or the name of a shipped model."
@@ -163,53 +162,6 @@ def _print_verification(result: "Verification") -> None:
     for failure in result.failures:
         click.echo(f"FAILED: {failure}")
     click.echo("Every engine returns the same integers." if result.ok else "NOT verified.")
-
-
-@click.command(epilog=BUNDLE_HELP)
-@click.argument("bundle", required=False)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-@click.pass_context
-def prove(context: click.Context, bundle: str | None, as_json: bool) -> None:
-    """Prove that no input can overflow a program, and check the bundle's certificate."""
-    from ecgedge.zoo import find_bundle
-    from export.bundle import read_bundle
-    from firmware_sim.prove import certificate
-    from firmware_sim.prove import prove as make_proof
-
-    read = read_bundle(find_bundle(bundle))
-    proof = make_proof(read.program)
-    fresh = certificate(proof)
-    matches = fresh == read.proof
-    ok = proof.ok and matches
-    if as_json:
-        content: dict[str, Any] = {**fresh, "ok": ok, "certificate_matches": matches}
-        click.echo(json.dumps(content))
-    else:
-        _print_proof(read.name, proof)
-        if not matches:
-            click.echo("FAILED: proof.json is not the proof of this program.")
-    context.exit(0 if ok else 1)
-
-
-def _print_proof(name: str, proof: "Proof") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("accumulator", "channel", "least", "greatest", "partial sums", "bits", "spare")
-    for reach in proof.layers:
-        table.add_row(
-            reach.name,
-            str(reach.channel),
-            str(reach.min),
-            str(reach.max),
-            f"{reach.partial_min} ... {reach.partial_max}",
-            str(reach.width_bits),
-            str(reach.spare_bits),
-        )
-    console = Console()
-    console.print(table)
-    verdict = "no input can overflow it" if proof.ok else "FAILED: an accumulator does not fit"
-    console.print(f"{name}: {verdict}.")
 
 
 @click.command()

@@ -19,7 +19,7 @@ COMMANDS = {
     "runs": ("runs", "List, compare and plot runs."),
     "export": ("bundle", "Write a run as a bundle: program, ONNX, golden vectors, card."),
     "verify": ("bundle", "Every engine, every beat, zero differences."),
-    "prove": ("bundle", "Prove that no input can overflow a program."),
+    "prove": ("prove", "Prove that no input can overflow a program."),
     "models": ("bundle", "List the bundles that ship with ecgedge."),
     "simulate": ("simulate", "Run the firmware on a recording."),
     "stream": ("live", "Classify live beats from a serial port or a file."),

@@ -15,9 +15,11 @@ from ecgedge.verification.inputs import Source
 from ecgedge.verification.report import EngineReport
 from export.bundle import MODELS, Bundle, expected_models, stands_for
 from export.onnx_graph import first_change
+from firmware_sim.certificate import certificate, what_is_wrong
 from firmware_sim.formats import ONE
 from firmware_sim.network import run
-from firmware_sim.prove import certificate, prove
+from firmware_sim.prove import prove
+from firmware_sim.replay import replay
 
 FLOAT_SAMPLE = 2048
 FLOAT_TOLERANCE = 1e-4
@@ -56,9 +58,25 @@ def check_files(bundle: Bundle) -> dict[str, str]:
 
 
 def check_proof(bundle: Bundle) -> dict[str, Any]:
-    """Prove the program afresh and compare the bundle's certificate."""
+    """Prove the program afresh, replay the witnesses and compare the bundle's certificate.
+
+    Returns
+    -------
+    dict
+        `ok`, `failures` (sentences), `replayed` (witnesses), `certificate_matches`, and
+        `difference`: what is wrong with the certificate, or None.
+    """
     proof = prove(bundle.program)
-    return {"ok": proof.ok, "certificate_matches": certificate(proof) == bundle.proof}
+    replayed = replay(bundle.program, proof)
+    failures = [*proof.failures, *replayed.failures]
+    difference = what_is_wrong(bundle.proof, certificate(proof))
+    return {
+        "ok": not failures,
+        "failures": failures,
+        "replayed": replayed.count,
+        "certificate_matches": difference is None,
+        "difference": difference,
+    }
 
 
 def check_float_model(bundle: Bundle, source: Source) -> dict[str, Any]:

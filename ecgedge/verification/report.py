@@ -66,7 +66,7 @@ class Verification:
     files : dict of str to str
         File -> where it differs from what the writers make; empty when nowhere.
     proof : dict
-        `ok`, and `certificate_matches`: whether the bundle's certificate is the fresh one.
+        What `ecgedge.verification.checks.check_proof` returns.
     bounds : dict
         Largest weight, activation seen, activation possible, and shares of clipped values.
     float_model : dict
@@ -105,10 +105,11 @@ class Verification:
                 found.append(f"{name} differs on {report.mismatches} beats; first {text}.")
             elif not report.ok:
                 found.append(f"{name}: no beat was compared.")
-        if not self.proof["ok"]:
-            found.append("the proof fails: an accumulator does not fit 32 bits.")
+        found += [f"the proof fails: {text}" for text in self.proof["failures"]]
         if not self.proof["certificate_matches"]:
-            found.append("proof.json is not the proof of this program.")
+            found.append(
+                f"proof.json is not the proof of this program: {self.proof['difference']}."
+            )
         if not self.bounds["ok"]:
             found.append("a weight or an activation leaves [-1, 1].")
         if not self.float_model["ok"]:

@@ -20,9 +20,10 @@ from ecgedge.verification.verify import verify
 from export.bundle import MODELS, Bundle, expected_models, read_bundle, write_sums
 from export.golden import golden_bytes, make_golden, read_golden
 from export.onnx_graph import serialize
+from firmware_sim.certificate import certificate
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.program import Program, load_program, save_program
-from firmware_sim.prove import certificate, prove
+from firmware_sim.prove import prove
 from tests.networks import network_of, small_bundle
 from tests.programs import hostile_beats, hostile_contexts, random_program
 
@@ -85,7 +86,9 @@ def test_the_json_has_the_promised_keys(whole: Path) -> None:
     assert 0 < bounds["activation_max"] <= bounds["activation_possible_max"] <= 1
     assert 0 <= bounds["clipped_share"] <= 1
     assert bounds["clipped_share_per_layer"].keys() >= {"P.pool", "tokens.1", "mean"}
-    assert content["proof"] == {"ok": True, "certificate_matches": True}
+    assert content["proof"]["ok"] is True
+    assert content["proof"]["certificate_matches"] is True
+    assert content["proof"]["replayed"] > 0
 
 
 def test_one_engine_can_be_chosen(whole: Path) -> None:
@@ -232,7 +235,9 @@ def test_a_changed_certificate_is_named(copy: Path) -> None:
     content["layers"][3]["max"] -= 1
     (copy / "proof.json").write_text(json.dumps(content))
     write_sums(copy)
-    assert "proof.json is not the proof of this program." in verified(copy).failures
+    failure = next(text for text in verified(copy).failures if "proof.json" in text)
+    assert "layers, P.conv channel 3, max is" in failure
+    assert "changed after it was written" in failure
 
 
 def with_weight(program: Program) -> Program:

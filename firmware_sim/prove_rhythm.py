@@ -1,0 +1,74 @@
+"""Every value of the RR arithmetic and of a window's quality, for all streams, as in a step."""
+
+from firmware_sim.formats import ONE, Q7_MAX, rdiv, rshift
+from firmware_sim.interval import Interval, Quantity, least, quantity, rising
+from firmware_sim.prove_detector import SPAN
+from firmware_sim.prove_times import Times
+from firmware_sim.rhythm import LAST, RR_MAX_S, SLOW_FRACTION_BITS, SLOW_SHIFT
+
+
+def _deviation(name: str, x: Interval, reference: Interval) -> list[Quantity]:
+    """sat(rdiv(128 (x - reference), reference)), operation by operation."""
+    scaled = (x - reference) * ONE
+    numerator = scaled * 2 + reference
+    quotient = Interval(
+        rdiv(ONE * (x.low - reference.high), reference.high),
+        rdiv(ONE * (x.high - reference.low), reference.low),
+    )
+    return [
+        quantity(f"{name}.scaled", scaled, "128 (x - ref)"),
+        quantity(f"{name}.numerator", numerator, "2 scaled + ref, as rdiv has it"),
+        quantity(f"{name}.denominator", reference * 2, "2 ref"),
+        quantity(f"{name}.quotient", quotient, "before it saturates; rises with x, falls with ref"),
+    ]
+
+
+def prove_rhythm(times: Times) -> tuple[Quantity, ...]:
+    """Prove what the RR arithmetic computes, and what quality looks at.
+
+    Parameters
+    ----------
+    times : Times
+
+    Returns
+    -------
+    tuple of Quantity
+        In the order of computation.
+
+    Raises
+    ------
+    ValueError
+        When the slow mean leaves its interval in one step.
+    """
+    fs = times.t.fs
+    rr = Interval(1, times.t.interval_max)  # R peaks strictly increase
+    counted = least(rr, RR_MAX_S * fs)
+    scaled = counted << SLOW_FRACTION_BITS
+    slow = scaled
+    moved = rising(lambda mean, x: mean + rshift(x - mean, SLOW_SHIFT), slow, scaled)
+    if moved not in slow:
+        raise ValueError(f"the slow mean leaves {slow} for {moved} in one step")
+    total = Interval(counted.low, LAST * counted.high)
+    after = Interval(1, times.interval_after)
+    second = Interval(fs << SLOW_FRACTION_BITS, fs << SLOW_FRACTION_BITS)
+    return (
+        quantity("rhythm.rr", rr, "R peaks strictly increase; at most interval_max"),
+        quantity("rhythm.counted", counted, "at most 4 s"),
+        quantity("rhythm.scaled", scaled, "in 1/16 sample"),
+        quantity("rhythm.slow", Interval(0, slow.high), "0: unknown; moves toward scaled"),
+        quantity(
+            "rhythm.change",
+            (scaled - slow) + (1 << (SLOW_SHIFT - 1)),
+            "scaled - slow, then the half that rounds the shift",
+        ),
+        quantity("rhythm.timeout", Interval(0, times.timeout), "2 slow / 16, rounded up"),
+        quantity("rhythm.sum", total, "ten counted intervals at most"),
+        quantity("rhythm.after", after, "found by the deadline, or the time-out"),
+        *_deviation("rhythm.before_slow", scaled, slow),
+        *_deviation("rhythm.after_slow", after << SLOW_FRACTION_BITS, slow),
+        *_deviation("rhythm.before_ten", total, total),
+        *_deviation("rhythm.slow_second", slow, second),
+        quantity("rhythm.context", Interval(-Q7_MAX, Q7_MAX), "saturates"),
+        quantity("quality.span", Interval(0, SPAN), "largest minus smallest count"),
+        quantity("quality.run", Interval(0, times.window), "samples at a rail in a row"),
+    )
