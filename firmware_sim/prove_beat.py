@@ -84,9 +84,9 @@ def prove_beat(window: int) -> tuple[Quantity, ...]:
     m = abs(difference)
     scaled = difference * (2 * Q7_MAX)
     u = hull(0, m * 2)
-    lifted = _reciprocal_sum(m.high)
-    v = lifted >> RECIPROCAL_BITS
-    product = m * 2 * v
+    lifted = Interval(0, (total - total.low).high)
+    rounded = _reciprocal_sum(m.high)
+    v = rounded >> RECIPROCAL_BITS
     remainder = hull(-2 * m.high, 2 * m.high - 1)
     return (
         quantity("sample", SAMPLE, "int16"),
@@ -98,6 +98,9 @@ def prove_beat(window: int) -> tuple[Quantity, ...]:
         quantity("q.numerator", hull(scaled, scaled + m), "254 d, then + m, as rdiv has it"),
         quantity("q.denominator", m * 2, "2 m"),
         quantity("q", Interval(-Q7_MAX, Q7_MAX), "|d| <= m, and rdiv(127 m, m) = 127"),
+        quantity("device.sum", lifted, "sum + 2**15 W, which is not negative"),
+        quantity("device.mean.numerator", lifted * 2 + window, "as rdiv has it, for mean + 2**15"),
+        quantity("device.floor", Interval(SAMPLE.low - m.high, SAMPLE.high), "mean - m"),
         quantity("device.u", u, "d + m, from 0 to 2 m"),
         quantity("device.reciprocal", Interval(0, reciprocal(1)), "ceil(127 * 2**24 / m)"),
         quantity(
@@ -105,9 +108,9 @@ def prove_beat(window: int) -> tuple[Quantity, ...]:
             Interval(0, (Q7_MAX << RECIPROCAL_BITS) + m.high - 1),
             "127 * 2**24 + m - 1",
         ),
-        quantity("device.sum", lifted, "u R + 2**23 < 255 * 2**24"),
+        quantity("device.product", rounded, "u R + 2**23 < 255 * 2**24"),
         quantity("device.v", v, "q + 127, or one more where that is below 254"),
         quantity("device.remainder.left", u * 254 + m, "254 u + m"),
-        quantity("device.remainder.right", product, "2 m v"),
+        quantity("device.remainder.right", m * 2 * v, "2 m v"),
         quantity("device.remainder", remainder, "negative only where v is one too large"),
     )

@@ -19,6 +19,7 @@ def _deviation(name: str, x: Interval, reference: Interval) -> list[Quantity]:
         quantity(f"{name}.scaled", scaled, "128 (x - ref)"),
         quantity(f"{name}.numerator", numerator, "2 scaled + ref, as rdiv has it"),
         quantity(f"{name}.denominator", reference * 2, "2 ref"),
+        quantity(f"{name}.device", x * (2 * ONE) + reference, "256 x + ref: numerator + 256 ref"),
         quantity(f"{name}.quotient", quotient, "before it saturates; rises with x, falls with ref"),
     ]
 

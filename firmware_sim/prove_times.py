@@ -184,6 +184,13 @@ def prove_times(times: Times) -> tuple[Quantity, ...]:
         if abs(value).high >= HALF_CLOCK:
             raise ValueError(f"the time {name} reaches {value}, half of a 16-bit clock")
     found = [quantity(f"age.{name}", value, rule) for name, value, rule in rows]
-    count = Interval(0, times.pending)
     rule = "all but the oldest have an incomplete window, and lie `refractory` apart"
-    return (*found, quantity("pipeline.pending", count, rule))
+    return (
+        *found,
+        quantity("pipeline.pending", Interval(0, times.pending), rule),
+        quantity(
+            "pipeline.queue",
+            Interval(0, times.pending + 1),
+            "a sample brings one beat at most, before it decides one",
+        ),
+    )
