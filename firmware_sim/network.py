@@ -33,7 +33,7 @@ class Output:
     layers : dict of str to int32 arrays
         Every intermediate result by name, in the order of computation, when it was asked for:
         `beat` (n, W); `P.conv` ... `global.conv` (n, 4, positions), the accumulators before ReLU;
-        `P.pool` ... (n, 4, tokens); `tokens.0` (n, 4, 8); `tokens.1` ... after each token layer;
+        `P.sum` ... (n, 4, tokens), the exact sums of the pools; `P.pool` ... the same shifted; `tokens.0` (n, 4, 8); `tokens.1` ... after each token layer;
         `mean` (n, 4); `context` (n, 5) if used; `scores`.
     """
 
@@ -72,12 +72,6 @@ def pool_sums(x: NDArray[np.int16], branch: Branch, segment: Segment) -> NDArray
         pools = accumulators.reshape(segment.tokens, segment.pool, beats)
         pools.sum(axis=1, dtype=np.int32, out=sums[channel])
     return sums
-
-
-def _pool(x: NDArray[np.int16], branch: Branch, segment: Segment) -> NDArray[np.int64]:
-    """Return the pooled activations of beats that stand in columns: (n, 4, tokens), 0 ... 127."""
-    sums = pool_sums(x, branch, segment).astype(np.int64)
-    return relu(rshift(sums, branch.shift)).transpose(2, 0, 1)
 
 
 def convolution(q: NDArray[np.int8], branch: Branch, segment: Segment) -> NDArray[np.int32]:
@@ -196,14 +190,13 @@ def run(
     """
     _check(program, q, context)
     parts = list(zip(program.branches, program.segments, strict=True))
-    pooled: list[list[NDArray[np.int64]]] = [[] for _ in parts]
+    sums = [np.zeros((len(q), CHANNELS, segment.tokens), np.int64) for _, segment in parts]
     for chunk in _chunks(len(q)):
         x = np.ascontiguousarray(q[chunk].T, dtype=np.int16)
-        for kept, (branch, segment) in zip(pooled, parts, strict=True):
-            kept.append(_pool(x, branch, segment))
+        for total, (branch, segment) in zip(sums, parts, strict=True):
+            total[chunk] = pool_sums(x, branch, segment).transpose(2, 0, 1)
     pools = [
-        np.concatenate(kept) if kept else np.zeros((0, CHANNELS, segment.tokens), np.int64)
-        for kept, (_, segment) in zip(pooled, parts, strict=True)
+        relu(rshift(total, branch.shift)) for total, (branch, _) in zip(sums, parts, strict=True)
     ]
     after = _after_pools(program, pools, context)
     found: Layers = {}
@@ -211,8 +204,9 @@ def run(
         found["beat"] = q.astype(np.int32)
         for name, branch, segment in zip(BRANCHES, program.branches, program.segments, strict=True):
             found[f"{name}.conv"] = convolution(q, branch, segment)
-        for name, pool in zip(BRANCHES, pools, strict=True):
-            found[f"{name}.pool"] = pool.astype(np.int32)
+        for kind, values in {"sum": sums, "pool": pools}.items():
+            for name, value in zip(BRANCHES, values, strict=True):
+                found[f"{name}.{kind}"] = value.astype(np.int32)
         found |= after
     scores = after["scores"]
     return Output(scores, decide(program, scores), found)

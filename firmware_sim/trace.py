@@ -151,7 +151,7 @@ def accumulator(
     """
     layers = run(program, q, context, layers=True).layers
     kind, _, suffix = layer.rpartition(".")
-    if suffix == "conv" or layer == "scores":
+    if suffix in ("conv", "sum") or layer == "scores":
         return int(layers[layer][0][place])
     if layer == "mean":
         return int(layers[f"tokens.{len(program.layers)}"][0, place[0]].sum())

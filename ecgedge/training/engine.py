@@ -34,7 +34,7 @@ def integer_layers(student: SegmentStudent, q: Integers, context: Integers | Non
     Returns
     -------
     dict of str to int32 array
-        Names, shapes and order of `firmware_sim.network.run(..., layers=True)`.
+        Names, shapes and order of `firmware_sim.network.run(..., layers=True)`, without the sums.
     """
     beats = torch.from_numpy(q.astype(np.float32))
     rhythm = None if context is None else torch.from_numpy(context.astype(np.float32))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgedge.verification.bounds import Bounds, largest_values
-from ecgedge.verification.engines import Engine
+from ecgedge.verification.engines import BEATS_AT_MOST, Engine
 from ecgedge.verification.engines.plain import plain
 from ecgedge.verification.inputs import Source
 from ecgedge.verification.report import EngineReport
@@ -24,6 +24,8 @@ CHUNK = 512
 MAX_WORKERS = 4
 
 Layers = dict[str, NDArray[Any]]
+Chunk = tuple[Source, int, slice]
+"""A source, the index of its first beat, and the beats."""
 Progress = Callable[[int, int], None]
 
 
@@ -89,6 +91,28 @@ def compare_engine(
         return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
+def chosen_chunks(work: Sequence[Chunk], at_most: int) -> set[int]:
+    """Choose chunks for a slow engine: what is made on purpose, and even parts of the database.
+
+    Parameters
+    ----------
+    work : sequence of (source, start, slice)
+    at_most : int
+        Beats of databases and of noise; each of the two gets chunks until it is reached.
+
+    Returns
+    -------
+    set of int
+        Indices into `work`.
+    """
+    chosen = set()
+    for name in {source.name for source, _, _ in work}:
+        places = [i for i, (source, _, _) in enumerate(work) if source.name == name]
+        n = min(len(places), -(-at_most // CHUNK))
+        chosen |= {places[round(k * (len(places) - 1) / max(n - 1, 1))] for k in range(n)}
+    return chosen
+
+
 def _run_chunk(
     bundle: Bundle,
     engines: dict[str, Engine],
@@ -105,7 +129,7 @@ def _run_chunk(
     return _Chunk(len(q), comparisons, largest, plain(program, q, context).clipped)
 
 
-def _chunks(sources: Sequence[Source]) -> Iterator[tuple[Source, int, slice]]:
+def _chunks(sources: Sequence[Source]) -> Iterator[Chunk]:
     for source in sources:
         for start in range(0, len(source.q), CHUNK):
             yield source, start, slice(start, min(start + CHUNK, len(source.q)))
@@ -173,17 +197,20 @@ def run_engines(
     tallies = {name: _Tally() for name in engines}
     bounds = Bounds()
     work = list(_chunks(sources))
+    limited = {n: chosen_chunks(work, BEATS_AT_MOST[n]) for n in engines if n in BEATS_AT_MOST}
     total = sum(len(source.q) for source in sources)
     done = 0
 
-    def job(item: tuple[Source, int, slice]) -> _Chunk:
-        source, _, part = item
+    def job(index: int) -> _Chunk:
+        source, _, part = work[index]
         context = None if source.context is None else source.context[part]
-        return _run_chunk(bundle, engines, source.q[part], context)
+        taking = {n: e for n, e in engines.items() if n not in limited or index in limited[n]}
+        return _run_chunk(bundle, taking, source.q[part], context)
 
     with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, MAX_WORKERS)) as pool:
         try:
-            for (source, start, _), chunk in zip(work, pool.map(job, work), strict=True):
+            chunks = pool.map(job, range(len(work)))
+            for (source, start, _), chunk in zip(work, chunks, strict=True):
                 _add(tallies, chunk, source, start)
                 bounds.add(chunk.largest, chunk.clipped)
                 done += chunk.beats

@@ -42,6 +42,7 @@ def random_program(
 
 def assert_equal_layers(program: Program, q: NDArray[np.int8], context: NDArray[np.int8]) -> None:
     expected = run(program, q, context, layers=True).layers
+    expected = {name: value for name, value in expected.items() if not name.endswith(".sum")}
     found = layers_of(program, q, context)
     assert list(found) == list(expected)
     for name, value in expected.items():

@@ -66,9 +66,10 @@ def test_layers_agree_with_each_other_and_with_the_fast_path(program, seed):
         rows = rows[:, :, : segment.tokens * segment.pool]
         sums = rows.reshape(len(q), 4, segment.tokens, segment.pool).sum(axis=3)
         pooled = np.minimum((sums + (1 << branch.shift >> 1)) >> branch.shift, 127)
+        assert np.array_equal(kept.layers[f"{name}.sum"], sums)
         assert np.array_equal(kept.layers[f"{name}.pool"], pooled)
     for name, value in kept.layers.items():
-        if not name.endswith("conv") and name != "scores":
+        if not name.endswith(("conv", "sum")) and name != "scores":
             assert np.abs(value).max() <= 127, name
 
 

@@ -79,7 +79,9 @@ def plain(program: Program, q: Int8, context: Int8 | None) -> Plain:
     for name, branch, segment in parts:
         layers[f"{name}.conv"] = _convolution(beats, branch, segment)
     for name, branch, segment in parts:
-        sums = _pool_sums(layers[f"{name}.conv"], segment)
+        layers[f"{name}.sum"] = _pool_sums(layers[f"{name}.conv"], segment)
+    for name, branch, _ in parts:
+        sums = layers[f"{name}.sum"]
         layers[f"{name}.pool"] = shift_and_clip(f"{name}.pool", sums, branch.shift)
     tokens = np.concatenate([layers[f"{name}.pool"] for name in BRANCHES], axis=2)
     layers["tokens.0"] = tokens

@@ -6,13 +6,24 @@
  *        answers each with every layer of the network
  *   'p'  samples (int16); answers with the beats that they decide, after the last sample with
  *        those that wait
- * Sections that are counted: 0 the network of a beat, 1 a sample without a beat's window,
- * 2 a sample with one.
+ * Sections that are counted: 0 the network on a beat, 1 a sample.
  */
 #include "ecgedge_network.h"
 #include "port.h"
 
 #define CHUNK 32 /* samples read at a time */
+
+/* One thing is done in a run: what it needs shares the memory, of which an ATmega328P has 2 KB. */
+static union {
+    struct {
+        int8_t beat[ECGEDGE_WINDOW];
+        ecgedge_layers layers;
+    } network;
+    struct {
+        ecgedge_state state;
+        int16_t samples[CHUNK];
+    } pipeline;
+} memory;
 
 static void write_u8(uint8_t value)
 {
@@ -30,15 +41,15 @@ static void write_layers(const ecgedge_layers *layers)
 
 static void run_network(void)
 {
-    static int8_t beat[ECGEDGE_WINDOW];
-    static ecgedge_layers layers;
+    int8_t *const beat = memory.network.beat;
+    ecgedge_layers *const layers = &memory.network.layers;
     int8_t context[ECGEDGE_CONTEXT + 1] = {0};
-    while (port_read(beat, sizeof beat) == sizeof beat) {
+    while (port_read(beat, ECGEDGE_WINDOW) == ECGEDGE_WINDOW) {
         port_read(context, ECGEDGE_CONTEXT);
         port_begin();
-        ecgedge_run(beat, context, &layers);
+        ecgedge_run(beat, context, layers);
         port_end(0);
-        write_layers(&layers);
+        write_layers(layers);
     }
 }
 
@@ -56,20 +67,20 @@ static void write_beat(const ecgedge_beat *beat)
 
 static void run_pipeline(void)
 {
-    static ecgedge_state state;
-    static int16_t samples[CHUNK];
+    ecgedge_state *const state = &memory.pipeline.state;
+    int16_t *const samples = memory.pipeline.samples;
     ecgedge_beat beat;
     uint16_t bytes;
-    ecgedge_init(&state);
-    while ((bytes = port_read(samples, sizeof samples)) > 1)
+    ecgedge_init(state);
+    while ((bytes = port_read(samples, CHUNK * sizeof *samples)) > 1)
         for (uint16_t i = 0; i < bytes / 2; i++) {
             port_begin();
-            const bool decided = ecgedge_push(&state, samples[i], &beat);
+            const bool decided = ecgedge_push(state, samples[i], &beat);
             port_end(1);
             if (decided)
                 write_beat(&beat);
         }
-    while (ecgedge_flush(&state, &beat))
+    while (ecgedge_flush(state, &beat))
         write_beat(&beat);
 }
 
