@@ -5,8 +5,9 @@ such a sum, and it is found exactly. Every other value that is kept starts insid
 `invariant`; `step` applies each action of the detector once to these intervals, and gives intervals
 inside them. So no stream, however long, leaves them.
 
-An action here has the name of the method of `firmware_sim.detector.Detector` that it stands for. A
-sample may cause several of them in a row; each keeps the invariant, so all do.
+Where the induction begins is an action too, `_start`. Every other one has the name of the method of
+`firmware_sim.detector.Detector` that it stands for. A sample may cause several of them in a row;
+each keeps the invariant, so all do.
 """
 
 from collections.abc import Callable
@@ -128,12 +129,17 @@ def step(t: Timing, s: State, note: Note = lambda _name, value, _rule: value) ->
     dict of str to Interval
         What they can be after the sample, the values before it included.
     """
-    actions = (_push, _scan, _candidate, _search_back, _accept, _sink, _learn, _forget)
+    actions = (_start, _push, _scan, _candidate, _search_back, _accept, _sink, _learn, _forget)
     after = dict(s)
     for action in actions:
         for name, value in action(t, s, note).items():
             after[name] = hull(after[name], value)
     return after
+
+
+def _start(t: Timing, s: State, note: Note) -> State:
+    """All values start at zero: where the induction begins."""
+    return dict.fromkeys(s, Interval(0, 0))
 
 
 def _push(t: Timing, s: State, note: Note) -> State:

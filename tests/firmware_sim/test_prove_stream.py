@@ -270,3 +270,68 @@ def check_deviations(rhythm: Rhythm, after: int, fs: int, bounds: dict[str, Inte
         assert 256 * x + reference in bounds[f"rhythm.{name}.device"], name
         assert denominator in bounds[f"rhythm.{name}.denominator"], name
         assert numerator // denominator in bounds[f"rhythm.{name}.quotient"], name
+
+
+# Intermediate values
+
+
+class Traced(int):
+    """An integer that keeps the ends of everything that is computed with it."""
+
+    ends = (0, 0)
+
+    @staticmethod
+    def of(value: int) -> "Traced":
+        Traced.ends = min(Traced.ends[0], value), max(Traced.ends[1], value)
+        return Traced(value)
+
+
+def _trace(name: str) -> None:
+    plain = getattr(int, name)
+
+    def traced(self: int, *other: int) -> Traced:
+        return Traced.of(plain(self, *other))
+
+    setattr(Traced, name, traced)
+
+
+for operation in ("add", "sub", "mul", "rshift", "lshift"):
+    _trace(f"__{operation}__")
+    _trace(f"__r{operation}__")
+for operation in ("abs", "neg"):
+    _trace(f"__{operation}__")
+
+
+class Tape(list):
+    """Samples that are traced when they are kept."""
+
+    def append(self, sample: int) -> None:
+        super().append(Traced(sample))
+
+
+def traced_detector(fs: int) -> Detector:
+    detector = Detector(fs)
+    detector._recent = Tape([Traced(0)] * detector.timing.history)
+    for name in prove_detector.invariant(detector.timing):
+        value = getattr(detector, f"_{name}")
+        setattr(
+            detector, f"_{name}", list(map(Traced, value)) if name == "blocks" else Traced(value)
+        )
+    return detector
+
+
+@pytest.mark.parametrize("kind", ["rails", "square", "random", "steps", "ecg"])
+def test_nothing_on_the_way_is_larger_than_what_is_proved(kind):
+    """Every result of every operation on samples and levels, whatever its name."""
+    fs = 125
+    Traced.ends = (0, 0)
+    detector = traced_detector(fs)
+    counts = np.concatenate([hostile(kind, 12 * fs, 3), prove_detector.energy_stream(timing(fs))])
+    for sample in np.concatenate([np.zeros(1, dtype=np.int64), counts]).tolist():
+        detector.push(sample)
+    assert isinstance(detector._energy, Traced)
+    values = [v for name, v in proven(fs).items() if name.startswith("detector.")]
+    assert Interval(*Traced.ends) in Interval(
+        min(v.low for v in values), max(v.high for v in values)
+    )
+    assert Traced.ends[1] > 1 << 16
