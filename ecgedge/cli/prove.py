@@ -1,7 +1,7 @@
 """`ecgedge prove`: what every integer of a program can be, and the bundle's certificate of it."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,10 +10,15 @@ from ecgedge.cli.bundle import BUNDLE_HELP
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from firmware_sim.interval import Quantity
     from firmware_sim.prove import Proof
     from firmware_sim.prove_network import Reach
+
+
+WIDE = 120
+"""Columns of a terminal from which on the reasons are shown."""
 
 
 @click.command(epilog=BUNDLE_HELP)
@@ -55,8 +60,8 @@ def _print_proof(name: str, proof: "Proof", checked: dict[str, Any]) -> None:
 
     console = Console()
     _print_reaches(console, proof.layers)
-    _print_quantities(console, "a beat from ADC counts", proof.normalization)
-    _print_quantities(console, f"a stream at {proof.fs} Hz", proof.stream)
+    _print_quantities(console, "A beat from ADC counts", proof.normalization)
+    _print_quantities(console, f"A stream at {proof.fs} Hz, of any length", proof.stream)
     if not proof.stream:
         click.echo(f"The R-peak detector does not work at {proof.fs} Hz: no stream is proved.")
     for failure in checked["failures"]:
@@ -70,16 +75,27 @@ def _print_proof(name: str, proof: "Proof", checked: dict[str, Any]) -> None:
         )
 
 
-def _print_reaches(console: "Console", reaches: Iterable["Reach"]) -> None:
+def _table(title: str, names: Sequence[str], numbers: Sequence[str]) -> "Table":
+    """Return an empty table, narrow enough for 80 columns: names first, numbers to the right."""
+    from rich import box
     from rich.table import Table
 
-    head = ("accumulator", "channel", "least", "greatest", "partial sums", "bits", "spare", "by")
-    table = Table(*head, title="the network")
+    table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
+    table.collapse_padding = True
+    for name in names:
+        table.add_column(name, no_wrap=True)
+    for number in numbers:
+        table.add_column(number, no_wrap=True, justify="right")
+    return table
+
+
+def _print_reaches(console: "Console", reaches: Iterable["Reach"]) -> None:
+    numbers = ("least", "greatest", "on the way", "bits", "spare", "by")
+    table = _table("The network", ("channel",), numbers)
     for reach in reaches:
         known = reach.witness_min is not None and reach.witness_max is not None
         table.add_row(
-            reach.name,
-            str(reach.channel),
+            f"{reach.name} {reach.channel}",
             str(reach.min),
             str(reach.max),
             f"{reach.partial_min} ... {reach.partial_max}",
@@ -91,17 +107,14 @@ def _print_reaches(console: "Console", reaches: Iterable["Reach"]) -> None:
 
 
 def _print_quantities(console: "Console", title: str, quantities: Iterable["Quantity"]) -> None:
-    from rich.table import Table
-
-    table = Table("value", "least", "greatest", "type", "spare", "because", title=title)
+    """Print quantities, on a wide terminal with the reasons; `--json` has them always."""
+    table = _table(title, ("value",), ("least", "greatest", "type", "spare"))
+    wide = console.width >= WIDE
+    if wide:
+        table.add_column("because")
     for quantity in quantities:
-        table.add_row(
-            quantity.name,
-            str(quantity.low),
-            str(quantity.high),
-            quantity.type,
-            str(quantity.spare_bits),
-            quantity.rule,
-        )
+        why = (quantity.rule,) if wide else ()
+        numbers = (str(quantity.low), str(quantity.high), quantity.type, str(quantity.spare_bits))
+        table.add_row(quantity.name, *numbers, *why)
     if table.row_count:
         console.print(table)

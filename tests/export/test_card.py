@@ -1,6 +1,9 @@
 """The card says what is known, and what is not."""
 
-from export.card import Provenance, Result, bound_of, card
+import pytest
+
+from export.card import Provenance, Result, bound_of, card, with_proof
+from firmware_sim.errors import EcgedgeError
 from firmware_sim.prove import prove
 from tests.programs import random_program
 
@@ -47,3 +50,16 @@ def test_training_and_command_are_there() -> None:
     text = text_of(origin)
     assert "| starts | 16 |" in text
     assert "ecgedge train --seed 3" in text
+
+
+def test_the_proof_can_be_written_anew_and_nothing_else_changes() -> None:
+    program, other = random_program(0), random_program(1)
+    text = card(program, prove(program), Provenance())
+    changed = with_proof(text, prove(other))
+    assert changed != text
+    assert with_proof(changed, prove(program)) == text
+
+
+def test_a_card_without_a_proof_is_refused() -> None:
+    with pytest.raises(EcgedgeError, match="no section on the proof"):
+        with_proof("# A card", prove(random_program(0)))
