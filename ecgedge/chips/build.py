@@ -12,7 +12,10 @@ from ecgedge.chips.tools import find_tool, first_line, require
 from firmware_sim.errors import EcgedgeError
 
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
-SECTIONS = ("-ffunction-sections", "-fdata-sections", "-fstack-usage")
+SECTIONS = ("-fno-common", "-ffunction-sections", "-fdata-sections", "-fstack-usage")
+COMPLAINTS = ("undefined reference", "overflowed", "will not fit", "error:", "Error:")
+"""What the line with the reason holds: the linker's own words before its summary."""
+
 Defines = Mapping[str, str | int | None]
 """Name -> value; None for a name that is only defined."""
 
@@ -26,8 +29,9 @@ class Built:
     core : Core
     elf : Path
     objects : dict of Path to Path
-        Each given source -> its object file, the port's not among them. The compiler's
-        ``.su`` file lies beside each.
+        Each given source -> its object file. The compiler's ``.su`` file lies beside each.
+    port : tuple of Path
+        The object files of the core's port.
     sizes : Sizes
         Of the whole program with its port.
     """
@@ -35,6 +39,7 @@ class Built:
     core: Core
     elf: Path
     objects: dict[Path, Path]
+    port: tuple[Path, ...]
     sizes: Sizes
 
 
@@ -62,7 +67,7 @@ def _call(command: list[str], what: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return
-    problem = first_line(done.stderr, containing="rror:")
+    problem = first_line(done.stderr, *COMPLAINTS)
     tool = Path(command[0]).name
     raise EcgedgeError(f"{tool} refuses {what} ({problem}); correct it and build again.")
 
@@ -152,7 +157,7 @@ def build(
     command = [_compiler(core), *core.flags, *flags, *map(str, objects.values())]
     command += [*map(str, port.values()), *core.link, "-Wl,--gc-sections", "-o", str(elf)]
     _call(command, "the program")
-    return Built(core, elf, objects, sizes(core, elf))
+    return Built(core, elf, objects, tuple(port.values()), sizes(core, elf))
 
 
 def build_library(

@@ -1,5 +1,7 @@
 """Run a program on its core: bytes in, bytes out, and what it counted on the way."""
 
+import re
+import signal
 import struct
 import subprocess
 import tempfile
@@ -15,7 +17,9 @@ SECTION = struct.Struct("<QII")
 SECTIONS = 8
 MAGIC = 0x52474345
 RETURNED = 1
-"""As in `harness/report.h`."""
+"""The report, as in `harness/report.h`."""
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -74,13 +78,13 @@ def run(built: Built, data: bytes, *, count: bool = False, timeout_s: float = 60
         if count:
             (folder / "count").touch()
         command = built.core.command(built.elf.resolve(), count)
-        messages = _call(command, folder, built, timeout_s)
+        said = _call(command, folder, built, timeout_s)
         try:
             report = (folder / "report").read_bytes()
             output = (folder / "output").read_bytes()
         except FileNotFoundError:
-            raise _crash(built, f"it stopped without a result ({messages})") from None
-    return _read_report(built, report, output, count=count)
+            raise _crash(built, f"it stopped without a result{said}") from None
+    return _read_report(built, report, output, count=count, said=said)
 
 
 def _crash(built: Built, problem: str) -> EcgedgeError:
@@ -89,8 +93,15 @@ def _crash(built: Built, problem: str) -> EcgedgeError:
     )
 
 
+def _said(text: str) -> str:
+    """Return what an emulator complains about, in parentheses, or nothing."""
+    lines = [line for line in COLOUR.sub("", text).splitlines() if ": warning: " not in line]
+    problem = "\n".join(lines).strip()
+    return f" ({first_line(problem, 'fatal', 'rror')})" if problem else ""
+
+
 def _call(command: list[str], folder: Path, built: Built, timeout_s: float) -> str:
-    """Run the emulator in a folder; return the first line of what it complains about."""
+    """Run the emulator in a folder; return what it says, in parentheses, or nothing."""
     try:
         done = subprocess.run(
             command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True,
@@ -98,13 +109,15 @@ def _call(command: list[str], folder: Path, built: Built, timeout_s: float) -> s
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise _crash(built, f"it did not end within {timeout_s:g} s") from None
-    messages = first_line((done.stderr + done.stdout).decode(errors="replace"))
-    if done.returncode != 0:
-        raise _crash(built, f"the emulator stopped with {done.returncode} ({messages})")
-    return messages
+    said = _said((done.stderr + done.stdout).decode(errors="replace"))
+    if done.returncode < 0:
+        raise _crash(built, f"it was ended by {signal.Signals(-done.returncode).name}{said}")
+    if done.returncode > 0:
+        raise _crash(built, f"it ended with exit code {done.returncode}{said}")
+    return said
 
 
-def _read_report(built: Built, report: bytes, output: bytes, *, count: bool) -> Run:
+def _read_report(built: Built, report: bytes, output: bytes, *, count: bool, said: str) -> Run:
     """Turn the report's bytes into a `Run`."""
     if len(report) != HEADER.size + SECTIONS * SECTION.size:
         raise _crash(built, "its report is not whole")
@@ -112,7 +125,7 @@ def _read_report(built: Built, report: bytes, output: bytes, *, count: bool) -> 
     if magic != MAGIC:
         raise _crash(built, "its report was overwritten")
     if ended != RETURNED:
-        raise _crash(built, f"a fault at address 0x{status:x}")
+        raise _crash(built, f"a fault{said or f' at address 0x{status:x}'}")
     if room and stack >= room:
         raise _crash(built, f"its stack met its variables, {room} bytes below the end of the RAM")
     if count and overflows:

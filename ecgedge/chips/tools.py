@@ -104,8 +104,14 @@ def missing(*names: str) -> ToolMissing | None:
     return None
 
 
-def first_line(text: str, *, containing: str = "") -> str:
-    """Return the first line of a tool's messages that holds `containing`, or the first at all."""
+def first_line(text: str, *markers: str) -> str:
+    """Return the line of a tool's messages that says most.
+
+    That is the first one with the first of `markers` that any line holds, or else the first line.
+    """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    matching = [line for line in lines if containing in line]
-    return (matching or lines or ["it says nothing"])[0]
+    for marker in markers:
+        for line in lines:
+            if marker in line:
+                return line
+    return lines[0] if lines else "it says nothing"

@@ -38,7 +38,7 @@ def _compile(name: str, target: Path) -> None:
             [*command, "-o", temporary], capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
-            problem = first_line(done.stderr, containing="error")
+            problem = first_line(done.stderr, "error")
             raise EcgedgeError(f"the simavr simulator does not compile: {problem}.")
         Path(temporary).replace(target)
     finally:

@@ -9,11 +9,15 @@
 #define PAINT 0xc5
 #define RAM_START 0x100u
 
-/* simavr greets and warns on stdout; only its errors matter here. */
+static int errors;
+
+/* simavr greets and warns on stdout; only its errors matter here. It goes on after them, though one
+ * may be an instruction that is none. */
 static void log_errors(struct avr_t *avr, const int level, const char *format, va_list arguments)
 {
     (void)avr;
     if (level == LOG_ERROR) {
+        errors += 1;
         vfprintf(stderr, format, arguments);
     }
 }
@@ -55,10 +59,10 @@ struct board board_open(const char *elf)
 int board_run(struct board *board, const volatile int *stop)
 {
     int state = cpu_Running;
-    while (*stop == 0 && state != cpu_Done && state != cpu_Crashed) {
+    while (*stop == 0 && errors == 0 && state != cpu_Done && state != cpu_Crashed) {
         state = avr_run(board->avr);
     }
-    return state;
+    return errors == 0 && state != cpu_Crashed;
 }
 
 void board_paint_stack(struct board *board)

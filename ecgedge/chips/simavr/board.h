@@ -17,7 +17,7 @@ struct board {
 /* Load `elf` into a new core with 5 V on every supply. Ends the program when that fails. */
 struct board board_open(const char *elf);
 
-/* Run until the core stops, `*stop` is set, or it can't go on. Returns the core's last state. */
+/* Run until the core stops or `*stop` is set. Returns 0 when the core can not go on. */
 int board_run(struct board *board, const volatile int *stop);
 
 /* Fill what the variables leave of the RAM, up to the stack pointer, with a pattern. */

@@ -9,6 +9,10 @@
 #include "gpior.h"
 #include "report.h"
 
+/* Cycles that simavr may run before it looks after its timers; nothing here waits for one. Twice
+ * as fast as its own choice, one instruction. */
+#define RUN_CYCLES 100000u
+
 static struct {
     struct board board;
     FILE *input, *output;
@@ -79,6 +83,16 @@ static void end_section(struct avr_t *avr, uint8_t section)
     report_add(&run.report, section, (uint32_t)count);
 }
 
+/* The start-up begins. It does so again after a jump to 0: a crash. */
+static void start(void)
+{
+    run.starts += 1;
+    if (run.starts > 1) {
+        fprintf(stderr, "the program started again: a lost jump, or an interrupt without handler\n");
+        run.stop = 1;
+    }
+}
+
 /* The empty section of the start-up is over: it is the overhead, and main comes next. */
 static void enter_main(void)
 {
@@ -96,8 +110,7 @@ static void write_mark(struct avr_t *avr, avr_io_addr_t address, uint8_t mark, v
     } else if (mark == MARK_BEGIN) {
         run.begin = avr->cycle;
     } else if (mark == MARK_START) {
-        run.starts += 1;
-        run.stop = run.starts > 1;
+        start();
     } else if (mark == MARK_MAIN) {
         enter_main();
     } else if (mark == MARK_STOP) {
@@ -118,13 +131,13 @@ static void watch_registers(avr_t *avr)
     avr_register_io_write(avr, GPIOR2_ADDRESS, write_mark, NULL);
 }
 
-static void write_report(void)
+static void write_report(int ran)
 {
     struct report *report = &run.report;
     report->magic = REPORT_MAGIC;
     report->stack = board_stack(&run.board);
     report->stack_room = board_stack_room(&run.board);
-    if (report->ended != REPORT_RETURNED) {
+    if (ran == 0 || report->ended != REPORT_RETURNED) {
         report->ended = REPORT_FAULT;
         report->status = run.board.avr->pc;
     }
@@ -144,8 +157,9 @@ int main(int count, char **arguments)
     run.output = open_or_stop("output", "wb");
     run.next = getc(run.input);
     watch_registers(run.board.avr);
-    (void)board_run(&run.board, &run.stop);
+    run.board.avr->run_cycle_limit = RUN_CYCLES;
+    const int ran = board_run(&run.board, &run.stop);
     close_or_stop(run.output, "output");
-    write_report();
+    write_report(ran);
     return EXIT_SUCCESS;
 }
