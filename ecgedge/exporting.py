@@ -1,6 +1,7 @@
 """From a run folder to a bundle: what the card says comes from the run's own files."""
 
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,15 @@ from ecgedge.data.locate import excerpt, listed_records
 from ecgedge.data.splits import get_split
 from ecgedge.runs import Run, load_run, read_json
 from ecgedge.training.config import for_protocol, to_json
-from export.bundle import write_bundle
+from ecgedge.zoo import find_bundle
+from export.bundle import read_bundle, write_bundle
 from export.card import Provenance, Result
 from export.golden import Golden, make_golden
 from firmware_sim.errors import EcgedgeError
-from firmware_sim.program import Program
+from firmware_sim.program import Program, load_program
 
+FIRMWARE = {"c": "export.c_library:write_c", "arduino": "export.arduino_library:write_arduino"}
+"""Target -> module and function of its writer."""
 REPORT = Path("evaluation") / "report.json"
 GOLDEN_BEATS_PER_SYMBOL = 4
 TRAINING_FACTS = {
@@ -220,4 +224,58 @@ def export_run(
         made_by=f"ecgedge {__version__}",
         overwrite=overwrite,
     )
+    return program
+
+
+def find_program(source: str) -> Program:
+    """Return the program of a run, a bundle, a shipped model or a program.json.
+
+    Raises
+    ------
+    EcgedgeError
+        When there is none.
+    """
+    path = Path(source)
+    if path.is_dir() and not (path / "bundle.json").is_file():
+        run = load_run(path)
+        if run.program is None:
+            raise EcgedgeError(
+                f"the run {path} holds no integer program; export a finished student with a bound."
+            )
+        return run.program
+    place = find_bundle(source)
+    return load_program(place) if place.is_file() else read_bundle(place).program
+
+
+def export_firmware(
+    source: str, target: str, output: Path, *, name: str | None = None, overwrite: bool = False
+) -> Program:
+    """Write a program as firmware.
+
+    Parameters
+    ----------
+    source : str
+        As `find_program`.
+    target : str
+        A key of `FIRMWARE`.
+    output : Path
+        Folder to make.
+    name : str, optional
+        Name of the program; its own unless given.
+    overwrite : bool
+        Replace what an earlier export wrote.
+
+    Raises
+    ------
+    EcgedgeError
+        When there is no program, or the writer refuses it or the folder.
+    """
+    path, folder = Path(source).resolve(), Path(output).resolve()
+    if folder == path or folder in path.parents:
+        raise EcgedgeError(f"{output} contains {source}; choose another folder with -o.")
+    program = find_program(source)
+    program = program if name is None else program.replace(name=name)
+    module, function = FIRMWARE[target].split(":")
+    write = getattr(import_module(module), function)
+    write(output, program, made_by=f"ecgedge {__version__}", overwrite=overwrite)
     return program

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from ecgedge.data.annotations import write_beat_annotations
 from ecgedge.data.labels import AAMI_CLASSES, aami_index
-from ecgedge.data.record import Record, quiet_wfdb, read_record, resample_record
+from ecgedge.data.record import Record, read_record, resample_record
 from ecgedge.evaluation.matching import LEARNING_S, flutter_periods, match_beats
 from firmware_sim.detector_timing import BLOCK_MS, timing
 from firmware_sim.errors import EcgedgeError
@@ -273,23 +273,16 @@ def write_annotations(simulation: Simulation, extension: str, folder: Path) -> P
     EcgedgeError
         When the extension is no annotator name, is ``atr`` (the reference), or there are no beats.
     """
-    if not (extension.isascii() and extension.isalpha()) or extension == "atr":
-        raise EcgedgeError(f"{extension!r} is no annotator name; use letters, and not atr.")
     if not simulation.beats:
         raise EcgedgeError("there are no beats to annotate.")
-    name = Path(simulation.record.name).stem
     factor = simulation.original_fs / simulation.record.fs
     labels = [beat.label for beat in simulation.beats]
-    with tempfile.TemporaryDirectory() as scratch, quiet_wfdb() as wfdb:
-        wfdb.wrann(
-            name,
-            extension,
-            np.array([round(beat.sample * factor) for beat in simulation.beats]),
-            symbol=[label if label in AAMI_CLASSES else "Q" for label in labels],
-            aux_note=["" if label in AAMI_CLASSES else label for label in labels],
-            fs=simulation.original_fs,
-            write_dir=scratch,
-        )
-        content = (Path(scratch) / f"{name}.{extension}").read_bytes()
-    write_atomic(folder / f"{name}.{extension}", content)
-    return folder / f"{name}.{extension}"
+    return write_beat_annotations(
+        folder,
+        Path(simulation.record.name).stem,
+        extension,
+        [round(beat.sample * factor) for beat in simulation.beats],
+        simulation.original_fs,
+        symbols=[label if label in AAMI_CLASSES else "Q" for label in labels],
+        notes=["" if label in AAMI_CLASSES else label for label in labels],
+    )

@@ -16,7 +16,7 @@ import onnx
 from calib.float_network import FloatNetwork, load_float_network, save_float_network
 from calib.quantize import quantize
 from export.card import Provenance, bound_of, card, with_proof
-from export.golden import Golden, golden_bytes, make_golden, read_golden
+from export.golden import Golden, golden_bytes, golden_for, make_golden, read_golden
 from export.onnx_fixed import fixed_model
 from export.onnx_float import float_model
 from export.onnx_graph import MAX_MODEL_BYTES, parse, properties, serialize
@@ -189,10 +189,11 @@ def _proof_of(program: Program) -> Proof:
     return proof
 
 
-def rewrite_proof(bundle: Bundle) -> Bundle:
-    """Prove a bundle's program afresh and write certificate, card and checksums anew.
+def renew(bundle: Bundle) -> Bundle:
+    """Write what follows from a bundle's program anew: golden layers, certificate, card, checksums.
 
-    For a bundle whose certificate is of an earlier version of the proof.
+    For a bundle of an earlier version of the simulator's layers or of the proof. The golden beats
+    stay the same.
 
     Parameters
     ----------
@@ -210,6 +211,8 @@ def rewrite_proof(bundle: Bundle) -> Bundle:
         When the program does not pass its proof; nothing is written then.
     """
     proof = _proof_of(bundle.program)
+    golden = golden_for(bundle.program, bundle.golden.q, bundle.golden.context)
+    write_atomic(bundle.path / "golden.npz", golden_bytes(golden))
     write_atomic(bundle.path / "proof.json", _json(certificate(proof)))
     write_atomic(bundle.path / "card.md", with_proof(bundle.card, proof))
     write_sums(bundle.path)

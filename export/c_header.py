@@ -13,6 +13,7 @@ from firmware_sim.errors import EcgedgeError
 from firmware_sim.formats import ONE
 from firmware_sim.program import BRANCHES, TAPS, Program
 from firmware_sim.prove import Proof, prove
+from firmware_sim.prove_times import Times
 
 PIECE_MAX = 64
 """Convolution outputs that are computed at a time; `ecgedge_network.h` names it too."""
@@ -57,16 +58,8 @@ def ring_size(program: Program) -> int:
 
 
 def pending_size(program: Program) -> int:
-    """Beats that can wait at the same time.
-
-    All but the newest wait for their window only. Their candidates lie at least the refractory
-    time apart, after the window's end less what the R peak may lie before its candidate, and at
-    least `hold` before now. One more may be held because one beat a sample comes out.
-    """
-    t = timing(program.fs)
-    half = program.window - program.window // 2
-    span = max(half - t.delay + t.locate_after - t.hold, 0)
-    return span // t.refractory + 3
+    """Beats that can wait at the same time, as the proof says; one more on its way out."""
+    return Times(timing(program.fs), program.window).pending + 1
 
 
 def _list(values: Iterable[object]) -> str:
@@ -257,4 +250,3 @@ def program_header(program: Program, made_by: str = "ecgedge") -> str:
         lines += ["", f"/* {title} */"]
         lines += [f"#define ECGEDGE_{name} {value}" for name, value in values.items()]
     return "\n".join([*lines, "", "#endif", ""])
-

@@ -118,8 +118,20 @@ def make_golden(program: Program, q: Int8 | None = None, context: Int8 | None = 
         known = np.zeros((0, program.context), np.int8) if context is None else context
         rhythm = np.concatenate([known, rhythm])
     beats = np.concatenate([real, made])
-    output = run(program, beats, rhythm, layers=True)
-    return Golden(program.digest, beats, rhythm, output.label_index, output.layers)
+    return golden_for(program, beats, rhythm)
+
+
+def golden_for(program: Program, q: Int8, context: Int8 | None) -> Golden:
+    """Return exactly these beats with what the program makes of them.
+
+    Parameters
+    ----------
+    program : Program
+    q : (n, window) int8
+    context : (n, 5) int8 or None
+    """
+    output = run(program, q, context, layers=True)
+    return Golden(program.digest, q, context, output.label_index, output.layers)
 
 
 def golden_bytes(golden: Golden) -> bytes:

@@ -33,8 +33,9 @@ class Output:
     layers : dict of str to int32 arrays
         Every intermediate result by name, in the order of computation, when it was asked for:
         `beat` (n, W); `P.conv` ... `global.conv` (n, 4, positions), the accumulators before ReLU;
-        `P.sum` ... (n, 4, tokens), the exact sums of the pools; `P.pool` ... the same shifted; `tokens.0` (n, 4, 8); `tokens.1` ... after each token layer;
-        `mean` (n, 4); `context` (n, 5) if used; `scores`.
+        `P.sum` ... (n, 4, tokens), the exact sums of the pools; `P.pool` ... the same shifted and
+        clipped; `tokens.0` (n, 4, 8); `tokens.1` ... after each token layer; `mean` (n, 4);
+        `context` (n, 5) if used; `scores`.
     """
 
     scores: NDArray[np.int32]

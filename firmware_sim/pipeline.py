@@ -153,8 +153,26 @@ class Pipeline:
             When the samples are no such integers. Nothing has been taken then.
         """
         counts = as_counts(samples)
+        return self._take(counts, self._detector.process(counts))
+
+    def step(self, sample: int) -> Beat | None:
+        """Take one sample; return the beat that it decides, as the firmware does.
+
+        The same beats as `push` gives for many samples, slower.
+
+        Raises
+        ------
+        EcgedgeError
+            When the sample is no int16.
+        """
+        found = self._detector.push(sample)
+        beats = self._take(np.array([sample], dtype=np.int64), [] if found is None else [found])
+        return beats[0] if beats else None
+
+    def _take(self, counts: NDArray[np.int64], found: list[Detection]) -> list[Beat]:
+        """Remember counts that the detector has seen; return the beats that are decided."""
         self._counts = np.concatenate([self._counts, counts])
-        for detection in self._detector.process(counts):
+        for detection in found:
             self._add(detection)
         decided, decided_at = [], []
         while self._pending:

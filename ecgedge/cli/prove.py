@@ -26,8 +26,8 @@ WIDE = 120
 @click.option(
     "--write",
     is_flag=True,
-    help="Write the certificate anew first, with card and checksums: for a bundle of an earlier "
-    "version.",
+    help="Write certificate and golden layers anew first, with card and checksums: for a bundle "
+    "of an earlier version.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @click.pass_context
@@ -39,13 +39,13 @@ def prove(context: click.Context, bundle: str | None, write: bool, as_json: bool
     """
     from ecgedge.verification.checks import check_proof
     from ecgedge.zoo import find_bundle
-    from export.bundle import read_bundle, rewrite_proof
+    from export.bundle import read_bundle, renew
     from firmware_sim.certificate import certificate
     from firmware_sim.prove import prove as make_proof
 
     read = read_bundle(find_bundle(bundle))
     if write:
-        read = rewrite_proof(read)
+        read = renew(read)
     proof, checked = make_proof(read.program), check_proof(read)
     ok = checked["ok"] and checked["certificate_matches"]
     if as_json:

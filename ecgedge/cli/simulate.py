@@ -94,30 +94,15 @@ def _run(
     program: "Program", record: str, data: Path | None, lead: str, rate: float | None
 ) -> "Simulation":
     """Find the recording and run the program on it."""
+    from ecgedge.data.locate import RECORD_SUFFIXES, find_record
     from ecgedge.simulation import simulate_csv, simulate_record
 
     path = Path(record)
     if not path.name:
         raise EcgedgeError(f"{record!r} is a folder; name a record or a CSV file.")
-    if path.suffix in (".hea", ".dat", ".atr"):
-        path = path.with_suffix("")
-    if path.is_file():
+    if path.is_file() and path.suffix not in RECORD_SUFFIXES:
         return simulate_csv(program, path, rate)
-    if path.with_name(path.name + ".hea").is_file():
-        return simulate_record(program, path.parent, path.name, lead)
-    return simulate_record(program, _database(record, data), record, lead)
-
-
-def _database(record: str, data: Path | None) -> Path:
-    """Find the database; without one, the bundled excerpt when it has the record."""
-    from ecgedge.data.locate import excerpt, find_database
-
-    try:
-        return find_database("mitdb", data)
-    except EcgedgeError:
-        if data is None and (excerpt() / f"{record}.hea").is_file():
-            return excerpt()
-        raise
+    return simulate_record(program, *find_record(record, data), lead)
 
 
 def _print(found: dict[str, Any]) -> None:

@@ -15,6 +15,8 @@ from firmware_sim.errors import EcgedgeError
 
 DATA_VARIABLE = "ECGEDGE_DATA"
 CACHE_VARIABLE = "ECGEDGE_CACHE"
+RECORD_SUFFIXES = (".hea", ".dat", ".atr")
+"""Endings of the files of a WFDB record."""
 EXCERPT = "excerpt"
 PTB_XL_TABLE = "ptbxl_database.csv"
 
@@ -157,3 +159,34 @@ def _names_in_lists(folder: Path) -> set[str]:
         lines = records.read_text(errors="replace").splitlines()
         return {check_name(line.strip()) for line in lines if line.strip()}
     return {name.removesuffix(".hea") for name in read_sums(folder) if name.endswith(".hea")}
+
+
+def find_record(record: str, data: Path | None, database: str = "mitdb") -> tuple[Path, str]:
+    """Return the folder and the name of a record that a user means.
+
+    Parameters
+    ----------
+    record : str
+        The path of a WFDB record, with or without the ending of one of its files; or the name of a
+        record of the database, of the bundled excerpt where that is not there.
+    data : Path, optional
+        As in `find_database`.
+    database : str
+        Name of the database.
+
+    Raises
+    ------
+    EcgedgeError
+        When neither has it.
+    """
+    path = Path(record)
+    if path.suffix in RECORD_SUFFIXES:
+        path = path.with_suffix("")
+    if path.name and path.with_name(path.name + ".hea").is_file():
+        return path.parent, path.name
+    try:
+        return find_database(database, data), record
+    except EcgedgeError:
+        if data is None and (excerpt() / f"{record}.hea").is_file():
+            return excerpt(), record
+        raise

@@ -41,7 +41,7 @@ def batch_contexts(found: list[Detection], length: int, fs: int) -> NDArray[np.i
 
 
 def batch_due(program: Program, found: list[Detection], length: int) -> list[int]:
-    """Number of the sample that decides each R peak's beat: one beat a sample, none after the end."""
+    """Numbers of the samples that decide the beats: one a sample, none after the end."""
     due, rhythm, last = [], Rhythm(), -1
     half = program.window - program.window // 2
     for i, detection in enumerate(found):

@@ -9,11 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from ecgedge.verification.firmware import table_of
 from export.bundle import Bundle
+from firmware_sim.detector import as_counts
 from firmware_sim.formats import FRACTION_BITS, Q7_MAX, relu, rshift
 from firmware_sim.network import decide
+from firmware_sim.pipeline import Pipeline
 from firmware_sim.program import BRANCHES, TAPS, Branch, Program, Segment
 
 Int8 = NDArray[np.int8]
@@ -78,7 +81,7 @@ def plain(program: Program, q: Int8, context: Int8 | None) -> Plain:
     parts = list(zip(BRANCHES, program.branches, program.segments, strict=True))
     for name, branch, segment in parts:
         layers[f"{name}.conv"] = _convolution(beats, branch, segment)
-    for name, branch, segment in parts:
+    for name, _, segment in parts:
         layers[f"{name}.sum"] = _pool_sums(layers[f"{name}.conv"], segment)
     for name, branch, _ in parts:
         sums = layers[f"{name}.sum"]
@@ -110,6 +113,15 @@ class NumpyEngine:
         layers = plain(self.program, q, context).layers
         label = decide(self.program, layers["scores"])
         return layers | {"label": label[:, None]}
+
+    def pipeline(self, samples: ArrayLike) -> NDArray[np.void]:
+        """Push samples one by one through the simulator, and flush: (beats,) of `beat_type`.
+
+        The simulator itself is given whole recordings, and computes on arrays.
+        """
+        stream = Pipeline(self.program)
+        found = [stream.step(sample) for sample in as_counts(samples).tolist()]
+        return table_of(self.program, [b for b in found if b is not None] + stream.flush())
 
 
 def numpy_engine(bundle: Bundle) -> NumpyEngine:

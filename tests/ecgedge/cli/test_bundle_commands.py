@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ecgedge import zoo
-from ecgedge.cli import bundle as commands
+from ecgedge.cli.verify import THREAD_VARIABLES
 from ecgedge.cli.main import cli
 from export.bundle import write_sums
 from firmware_sim.errors import EcgedgeError
@@ -20,7 +20,7 @@ from tests.programs import random_program
 
 @pytest.fixture(autouse=True)
 def _no_threads_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in commands.THREAD_VARIABLES:
+    for variable in THREAD_VARIABLES:
         monkeypatch.setenv(variable, "1")
 
 
