@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ecgedge import zoo
-from ecgedge.cli.verify import THREAD_VARIABLES
 from ecgedge.cli.main import cli
+from ecgedge.cli.verify import THREAD_VARIABLES
 from export.bundle import write_sums
 from firmware_sim.errors import EcgedgeError
 from tests.ecgedge.test_exporting import write_run

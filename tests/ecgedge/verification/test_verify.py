@@ -27,7 +27,6 @@ from firmware_sim.prove import prove
 from tests.networks import network_of, small_bundle
 from tests.programs import hostile_beats, hostile_contexts, random_program
 
-
 SOFTWARE = tuple(name for name in ENGINES if name not in CHIPS)
 """The engines that need no compiler; the chips have tests of their own."""
 
