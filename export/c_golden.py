@@ -1,0 +1,228 @@
+"""`ecgedge_golden.h`: known answers for the self-test inside the firmware, from the simulator.
+
+The inputs are not stored: `export/c/ecgedge_selftest.c` makes them by the same few lines of
+arithmetic as this module. What is stored is what the program must make of them.
+
+- A window of noise, which makes every weight count, through the network, layer by layer; the head
+  runs on noise too, so that a mean value that stays 0 hides no weight.
+- A recording of heartbeats made of straight lines, some upside down, with a gap, through the whole
+  pipeline: number of beats, and a checksum over everything that they say.
+"""
+
+import binascii
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firmware_sim import network
+from firmware_sim.formats import Q7_MAX, relu, rshift
+from firmware_sim.pipeline import CLIPPED, FLAT, GOOD, Beat, Pipeline
+from firmware_sim.program import CHANNELS, Program
+
+SEED = 0x1234
+CONTEXT = 5
+QUALITIES = (GOOD, FLAT, CLIPPED)
+"""In the order of `ecgedge.h`."""
+
+SECONDS_BEFORE_GAP = 8
+SECONDS_AFTER_GAP = 5
+GAP_SAMPLES = 70_000
+"""More than 2**16: the firmware keeps sample numbers modulo that in places."""
+
+HEARTBEAT = (
+    (40, 10), (40, -10), (40, 0), (12, -15), (30, 125), (30, -145), (24, 35), (60, 0), (80, 25),
+    (80, -25),
+)  # fmt: skip
+"""P wave, QRS complex, T wave: (milliseconds, counts from begin to end)."""
+
+Layers = dict[str, NDArray[np.int64]]
+
+
+class Random:
+    """Bytes of a linear congruential generator of 16 bits."""
+
+    def __init__(self) -> None:
+        self.state = SEED
+
+    def byte(self) -> int:
+        """Return the next byte, 0 ... 255."""
+        self.state = (self.state * 25173 + 13849) % 65536
+        return self.state >> 8
+
+    def q7(self) -> int:
+        """Return the next value in -127 ... 127."""
+        value = self.byte()
+        return max(value - 256 if value >= 128 else value, -Q7_MAX)
+
+
+def pause_mask(fs: int) -> int:
+    """Return a mask for the random part of a pause: about a quarter of a second at most."""
+    return int((1 << ((fs // 4).bit_length() - 1)) - 1)
+
+
+def lines(fs: int) -> list[tuple[int, int]]:
+    """Return pause and heartbeat as straight lines at a rate: (samples, counts a sample).
+
+    The last one, a single step, brings it back to where it began.
+    """
+    found = [(fs // 4, 0)]
+    for length_ms, counts in HEARTBEAT:
+        samples = max(1, round(length_ms * fs / 1000))
+        found.append((samples, round(counts / samples)))
+    rest = sum(samples * step for samples, step in found)
+    return [*found, (1, -rest)]
+
+
+def recording(fs: int, length: int) -> NDArray[np.int32]:
+    """Return the made-up recording: counts of heartbeats with noise, (length,)."""
+    source, drawn, mask = Random(), lines(fs), pause_mask(fs)
+    samples = []
+    level, line, left, step, upside_down = 0, 0, 0, 0, False
+    for _ in range(length):
+        random = source.byte()
+        if not left:
+            left, step = drawn[line]
+            if line == 0:
+                left += random & mask
+                upside_down = random >= 192
+            step = -step if upside_down else step
+            line = (line + 1) % len(drawn)
+        left -= 1
+        level += step
+        samples.append(level + (random & 3))
+    return np.array(samples, dtype=np.int32)
+
+
+def noise_sums(program: Program, source: Random) -> NDArray[np.int64]:
+    """Return the pools' sums of a window of noise, (1, 4, 8)."""
+    noise = np.array([[source.q7()] for _ in range(program.window)], dtype=np.int16)
+    parts = zip(program.branches, program.segments, strict=True)
+    sums = [network.pool_sums(noise, branch, segment) for branch, segment in parts]
+    return np.concatenate(sums, axis=1).transpose(2, 0, 1).astype(np.int64)
+
+
+def layers(program: Program) -> Layers:
+    """Return every layer by name for one beat: (1, 4, 8), then mean and scores (1, n), label (1,).
+
+    The head runs on random values.
+    """
+    source = Random()
+    found: Layers = {"sums": noise_sums(program, source)}
+    parts = zip(program.branches, program.segments, strict=True)
+    shifts = [branch.shift for branch, segment in parts for _ in range(segment.tokens)]
+    pools = [relu(rshift(found["sums"][:, :, i], shift)) for i, shift in enumerate(shifts)]
+    tokens = found["tokens.0"] = np.stack(pools, axis=2)
+    for i, layer in enumerate(program.layers, start=1):
+        tokens = relu(rshift(network.token_sums(tokens, layer), layer.shift))
+        found[f"tokens.{i}"] = tokens
+    found["mean"] = relu(rshift(network.mean_sums(tokens), program.mean_shift))
+    features = [source.q7() for _ in range(CHANNELS + program.context)]
+    found["scores"] = network.head_scores(np.array([features]), program.head)
+    return found | {"label": network.decide(program, found["scores"])}
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What the pipeline makes of the made-up recording.
+
+    Attributes
+    ----------
+    samples, gap_at, gap_to : int
+        Samples; the one before which the gap is, counted from 0; and the number that it has.
+    beats, crc : int
+        How many beats, and the checksum over them.
+    """
+
+    samples: int
+    gap_at: int
+    gap_to: int
+    beats: int
+    crc: int
+
+
+def checksum(beats: list[Beat]) -> int:
+    """Return CRC-16/CCITT-FALSE over beats as they lie in the memory of a little-endian device."""
+    return binascii.crc_hqx(b"".join(map(_beat_bytes, beats)), 0xFFFF)
+
+
+def _beat_bytes(beat: Beat) -> bytes:
+    """Return the bytes of an `ecgedge_beat`."""
+    context = beat.context or (0,) * CONTEXT
+    return struct.pack(
+        f"<II{len(beat.scores)}iH{CONTEXT}bBB?", beat.sample, beat.decided_at, *beat.scores,
+        beat.rr or 0, *context, beat.label_index, QUALITIES.index(beat.quality), beat.search_back,
+    )  # fmt: skip
+
+
+def stream(program: Program) -> Stream:
+    """Run the pipeline on the made-up recording."""
+    gap_at = SECONDS_BEFORE_GAP * program.fs
+    gap_to = gap_at + GAP_SAMPLES
+    samples = gap_at + SECONDS_AFTER_GAP * program.fs
+    counts = recording(program.fs, samples)
+    pipeline = Pipeline(program)
+    beats = pipeline.push(counts[:gap_at]) + pipeline.reset(gap_to)
+    beats += pipeline.push(counts[gap_at:]) + pipeline.flush()
+    return Stream(samples, gap_at, gap_to, len(beats), checksum(beats))
+
+
+def _braces(value: Any) -> str:
+    """Return a C initializer of a number or of nested lists."""
+    if isinstance(value, list | tuple):
+        return "{" + ", ".join(_braces(v) for v in value) + "}"
+    return str(value)
+
+
+def _layers_text(program: Program) -> str:
+    """Return the initializer of the `ecgedge_layers` that hold the answers, tokens first."""
+    found = layers(program)
+    names = [f"tokens.{i}" for i in range(len(program.layers) + 1)]
+    turned = {name: found[name][0].T.tolist() for name in ("sums", *names)}
+    return _braces([
+        turned["sums"], [turned[name] for name in names], found["mean"][0].tolist(),
+        found["scores"][0].tolist(), int(found["label"][0]),
+    ])  # fmt: skip
+
+
+def golden_header(program: Program, made_by: str = "ecgedge") -> str:
+    """Return the text of `ecgedge_golden.h`.
+
+    Parameters
+    ----------
+    program : Program
+    made_by : str
+        Program and version, for the first line.
+
+    Raises
+    ------
+    EcgedgeError
+        When the detector does not work at the program's rate.
+    """
+    found, drawn = stream(program), lines(program.fs)
+    values = {
+        "SEED": f"{SEED}u",
+        "LAYERS": _layers_text(program),
+        "LINES": len(drawn),
+        "LINE_LIST": _braces(drawn),
+        "PAUSE_MASK": pause_mask(program.fs),
+        "SAMPLES": found.samples,
+        "GAP_AT": found.gap_at,
+        "GAP_TO": f"UINT32_C({found.gap_to})",
+        "BEATS": found.beats,
+        "CRC": f"INT32_C({found.crc})",
+    }
+    who = f"{program.name}, made by {made_by}".encode("ascii", "replace").decode()
+    return "\n".join([
+        "/* Known answers for the self-test of the program " + who.replace("*/", "* /") + ".",
+        f" * Generated: do not edit. Program {program.digest}. */",
+        "#ifndef ECGEDGE_GOLDEN_H",
+        "#define ECGEDGE_GOLDEN_H",
+        "",
+        *(f"#define ECGEDGE_GOLDEN_{name} {value}" for name, value in values.items()),
+        "",
+        "#endif",
+        "",
+    ])  # fmt: skip
