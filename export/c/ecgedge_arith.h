@@ -37,13 +37,59 @@ typedef int16_t ecgedge_token_sum;
 typedef int32_t ecgedge_token_sum;
 #endif
 
-/* Shift right by s, to nearest, ties up; then clip into 0 ... 127. */
-static inline int8_t ecgedge_relu_rshift(int32_t a, uint8_t s)
+/* How to shift right, to nearest, ties up, and clip into 0 ... 127. */
+typedef struct {
+    int32_t half; /* 2^(shift - 1); 0 for shift 0 */
+#ifdef __AVR__
+    int32_t limit;  /* 128 << shift: from here on the result is 127 */
+    uint16_t scale; /* shift = 8 bytes + 8 - log2(scale) */
+    uint8_t bytes;
+#else
+    uint8_t shift;
+#endif
+} ecgedge_rounding;
+
+#ifdef __AVR__
+
+/* A shift by a variable is a loop here: whole bytes are dropped, a multiplication does the rest. */
+static inline ecgedge_rounding ecgedge_round_by(uint8_t shift)
 {
-    const int32_t shifted = (a + (((int32_t)1 << s) >> 1)) >> s;
+    ecgedge_rounding r;
+    r.half = ((int32_t)1 << shift) >> 1;
+    r.limit = (int32_t)128 << shift;
+    r.bytes = shift > 16 ? 2 : shift > 8;
+    r.scale = (uint16_t)((uint16_t)1 << (8 * r.bytes + 8 - shift));
+    return r;
+}
+
+static inline int8_t ecgedge_relu_round(int32_t a, const ecgedge_rounding *r)
+{
+    uint16_t kept; /* below 2^15 / scale */
+    a += r->half;
+    if (a < 0)
+        return 0;
+    if (a >= r->limit)
+        return ECGEDGE_Q7_MAX;
+    kept = (uint16_t)(r->bytes == 0 ? a : r->bytes == 1 ? a >> 8 : a >> 16);
+    return (int8_t)((uint16_t)(kept * r->scale) >> 8);
+}
+
+#else
+
+static inline ecgedge_rounding ecgedge_round_by(uint8_t shift)
+{
+    const ecgedge_rounding r = {((int32_t)1 << shift) >> 1, shift};
+    return r;
+}
+
+static inline int8_t ecgedge_relu_round(int32_t a, const ecgedge_rounding *r)
+{
+    const int32_t shifted = (a + r->half) >> r->shift;
     if (shifted < 0)
         return 0;
     return (int8_t)(shifted > ECGEDGE_Q7_MAX ? ECGEDGE_Q7_MAX : shifted);
 }
+
+#endif
 
 #endif

@@ -57,33 +57,48 @@ void ecgedge_take_beat(ecgedge_layers *layers, const int8_t *beat)
 static void pool(ecgedge_layers *layers)
 {
     for (uint8_t t = 0; t < ECGEDGE_TOKENS; t++) {
-        const uint8_t shift = ECGEDGE_UINT8_AT(&pool_shift[t]);
+        const ecgedge_rounding rounding = ecgedge_round_by(ECGEDGE_UINT8_AT(&pool_shift[t]));
         for (uint8_t c = 0; c < ECGEDGE_CHANNELS; c++)
-            layers->tokens[0][t][c] = ecgedge_relu_rshift(layers->sums[t][c], shift);
+            layers->tokens[0][t][c] = ecgedge_relu_round(layers->sums[t][c], &rounding);
     }
 }
 
-/* One token through one layer. */
-static void token_layer_on(const token_layer *layer, const int8_t *token, int8_t *result)
+/*
+ * Channel c of layer i, for all tokens. A product is 127^2 at most, because nothing is -128, so
+ * two of them fit the int of every processor.
+ */
+static void token_channel(ecgedge_layers *layers, uint8_t i, uint8_t c,
+                          const ecgedge_rounding *rounding)
 {
-    const uint8_t shift = ECGEDGE_UINT8_AT(&layer->shift);
-    for (uint8_t c = 0; c < ECGEDGE_CHANNELS; c++) {
-        const int8_t *w = layer->weight[c];
-        const int16_t bias = (int16_t)(ECGEDGE_INT8_AT(&layer->bias[c]) * ECGEDGE_BIAS_ONE);
+    const int8_t *weight = token_layers[i].weight[c];
+    const int8_t w0 = ECGEDGE_INT8_AT(weight), w1 = ECGEDGE_INT8_AT(weight + 1);
+    const int8_t w2 = ECGEDGE_INT8_AT(weight + 2), w3 = ECGEDGE_INT8_AT(weight + 3);
+    const ecgedge_token_sum bias =
+        (ecgedge_token_sum)(ECGEDGE_INT8_AT(&token_layers[i].bias[c]) * ECGEDGE_BIAS_ONE);
+    for (uint8_t t = 0; t < ECGEDGE_TOKENS; t++) {
+        const int8_t *token = layers->tokens[i][t];
         ecgedge_token_sum a = bias;
-        for (uint8_t k = 0; k < ECGEDGE_CHANNELS; k++)
-            a = (ecgedge_token_sum)(a + (int16_t)(ECGEDGE_INT8_AT(w + k) * token[k]));
-        result[c] = ecgedge_relu_rshift(a, shift);
+        a = (ecgedge_token_sum)(a + (w0 * token[0] + w1 * token[1]));
+        a = (ecgedge_token_sum)(a + (w2 * token[2] + w3 * token[3]));
+        layers->tokens[i + 1][t][c] = ecgedge_relu_round(a, rounding);
     }
+}
+
+static void token_layer_on(ecgedge_layers *layers, uint8_t i)
+{
+    const ecgedge_rounding rounding = ecgedge_round_by(ECGEDGE_UINT8_AT(&token_layers[i].shift));
+    for (uint8_t c = 0; c < ECGEDGE_CHANNELS; c++)
+        token_channel(layers, i, c, &rounding);
 }
 
 static void mean_of(ecgedge_layers *layers)
 {
+    const ecgedge_rounding rounding = ecgedge_round_by(ECGEDGE_MEAN_SHIFT);
     for (uint8_t c = 0; c < ECGEDGE_CHANNELS; c++) {
         int16_t sum = 0;
         for (uint8_t t = 0; t < ECGEDGE_TOKENS; t++)
             sum = (int16_t)(sum + layers->tokens[ECGEDGE_LAYERS][t][c]);
-        layers->mean[c] = ecgedge_relu_rshift(sum, ECGEDGE_MEAN_SHIFT);
+        layers->mean[c] = ecgedge_relu_round(sum, &rounding);
     }
 }
 
@@ -91,8 +106,7 @@ void ecgedge_middle(ecgedge_layers *layers)
 {
     pool(layers);
     for (uint8_t i = 0; i < ECGEDGE_LAYERS; i++)
-        for (uint8_t t = 0; t < ECGEDGE_TOKENS; t++)
-            token_layer_on(&token_layers[i], layers->tokens[i][t], layers->tokens[i + 1][t]);
+        token_layer_on(layers, i);
     mean_of(layers);
 }
 
