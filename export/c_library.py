@@ -2,11 +2,16 @@
 
 from pathlib import Path
 
-from export.c_header import program_header
+from export.c_golden import golden_header
+from export.c_header import pending_size, program_header, ring_size
+from firmware_sim.files import new_folder, write_atomic
 from firmware_sim.program import Program
 
 SOURCES = Path(__file__).resolve().parent / "c"
 PROGRAM_HEADER = "ecgedge_program.h"
+GOLDEN_HEADER = "ecgedge_golden.h"
+EXAMPLE = "example/main.c"
+README = "README.md"
 
 
 def library_files(program: Program, made_by: str = "ecgedge") -> dict[str, str]:
@@ -24,4 +29,54 @@ def library_files(program: Program, made_by: str = "ecgedge") -> dict[str, str]:
         When the program fails its proof, or the detector does not work at its rate.
     """
     files = {p.name: p.read_text() for p in sorted(SOURCES.iterdir()) if p.suffix in (".c", ".h")}
-    return files | {PROGRAM_HEADER: program_header(program, made_by)}
+    return files | {
+        PROGRAM_HEADER: program_header(program, made_by),
+        GOLDEN_HEADER: golden_header(program),
+    }
+
+
+def readme(program: Program, made_by: str) -> str:
+    """Return the page that goes with the library."""
+    return (
+        (SOURCES / README)
+        .read_text()
+        .format(
+            name=program.name,
+            parameters=program.parameters,
+            fs=program.fs,
+            labels=", ".join(program.labels),
+            digest=program.digest,
+            made_by=made_by,
+            ring=ring_size(program),
+            pending=pending_size(program),
+        )
+    )
+
+
+def write_c(
+    path: Path, program: Program, *, made_by: str = "ecgedge", overwrite: bool = False
+) -> None:
+    """Write the library, an example and a page about them into a folder, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        Folder to make.
+    program : Program
+    made_by : str
+        Program and version.
+    overwrite : bool
+        Replace a library that is there.
+
+    Raises
+    ------
+    EcgedgeError
+        As `library_files`; or when the folder exists, and with `overwrite` holds no library.
+    """
+    files = library_files(program, made_by)
+    files[EXAMPLE] = (SOURCES / EXAMPLE).read_text()
+    files[README] = readme(program, made_by)
+    with new_folder(path, overwrite=overwrite, replaces=PROGRAM_HEADER) as folder:
+        for name, text in files.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            write_atomic(folder / name, text)
