@@ -21,6 +21,9 @@ TAKEN_MAX = (1 << 15) - 1
 GLOBAL = len(BRANCHES) - 1
 NAMES = {"P": "P", "QRS": "QRS", "T": "T", "global": "GLOBAL"}
 
+NAME_MAX, DIGEST_DIGITS = 23, 8
+"""Of a program's name and checksum in `identity`."""
+
 Piece = tuple[int, int, int, int]
 """(start in the window, outputs, branch, token)."""
 
@@ -98,14 +101,22 @@ def _identity(program: Program, made_by: str) -> list[str]:
     return [line.encode("ascii", "replace").decode().replace("*/ ", "") for line in lines]
 
 
+def identity(program: Program) -> str:
+    """Return what a board calls itself: name and first digits of the checksum, up to 32 bytes."""
+    name = program.name.encode("ascii", "replace").decode()
+    return f"{name[:NAME_MAX]} {program.digest[:DIGEST_DIGITS]}"
+
+
 def _shape(program: Program) -> dict[str, object]:
     found: dict[str, object] = {
         "NAME": _text(program.name),
         "DIGEST": _text(program.digest),
+        "IDENTITY": _text(identity(program)),
         "FS": program.fs,
         "WINDOW": program.window,
         "LABELS": len(program.labels),
         "LABEL_NAMES": _list(_text(label) for label in program.labels),
+        "LABEL_SIZE": 1 + max(len(label) for label in program.labels),
         "CONTEXT": program.context,
         "LAYERS": len(program.layers),
     }

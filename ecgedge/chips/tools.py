@@ -23,11 +23,14 @@ PACKAGES = {
     "newlib": "libnewlib-arm-none-eabi",
     "qemu-system-arm": "qemu-system-arm",
     "avr-gcc": "gcc-avr",
+    "avr-g++": "gcc-avr",
+    "avr-gcc-ar": "gcc-avr",
     "avr-nm": "binutils-avr",
     "avr-objdump": "binutils-avr",
     "avr-readelf": "binutils-avr",
     "avr-size": "binutils-avr",
     "avr-libc": "avr-libc",
+    "arduino-core-avr": "arduino-core-avr",
     "libsimavr": "libsimavr-dev",
 }
 """Tool, header or library -> the Debian package that brings it."""
@@ -38,6 +41,13 @@ HEADERS = {
     "libsimavr": ("gcc", "simavr/sim_avr.h"),
 }
 """What is no program: the compiler that must find it, and a header that shows that it is there."""
+
+
+ARDUINO = Path("/usr/share/arduino/hardware/arduino/avr")
+"""Where Debian keeps the Arduino core."""
+
+FILES = {"arduino-core-avr": ARDUINO / "cores" / "arduino" / "Arduino.h"}
+"""What no compiler finds by itself: a file that shows that it is there."""
 
 
 class ToolMissing(EcgedgeError):
@@ -87,6 +97,10 @@ def require(*names: str) -> None:
         For the first one that is not.
     """
     for name in names:
+        if name in FILES and not FILES[name].is_file():
+            raise ToolMissing(name, PACKAGES[name])
+        if name in FILES:
+            continue
         if name not in HEADERS:
             find_tool(name)
             continue
