@@ -20,6 +20,7 @@ COMMANDS = {
     "export": ("bundle", "Write a run as a bundle, a C library or an Arduino library."),
     "verify": ("verify", "Every engine, every beat, zero differences."),
     "prove": ("prove", "Prove that no input can overflow a program."),
+    "cost": ("cost", "Flash, RAM, stack and time of a program on each chip."),
     "models": ("bundle", "List the bundles that ship with ecgedge."),
     "detect": ("detect", "Find R peaks as the firmware does; write WFDB annotations."),
     "simulate": ("simulate", "Run the firmware on a recording."),

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ecgedge.chips.build import Built, build, build_library
 from ecgedge.chips.core import Core
-from ecgedge.chips.run import run
+from ecgedge.chips.run import Run, run
 from export.c_library import library_files
 from firmware_sim.detector import as_counts
 from firmware_sim.errors import EcgedgeError
@@ -147,6 +147,10 @@ class Firmware:
             flags=flags,
         )
 
+    def run(self, data: bytes, *, count: bool = False) -> Run:
+        """Run the harness on what `network_input` and its neighbours make."""
+        return run(self.built, data, count=count)
+
     def network(self, q: NDArray[np.int8], context: NDArray[np.int8] | None) -> Table:
         """Run the network on beats.
 
@@ -159,14 +163,25 @@ class Firmware:
         -------
         (n,) of `layers_type`
         """
-        beats = network_input(self.program, q, context)
-        output = run(self.built, b"n" + beats.tobytes()).output
+        output = self.run(network_input(self.program, q, context)).output
         return self._read(output, layers_type(self.program), len(q))
+
+    def windows(self, counts: NDArray[np.integer], context: NDArray[np.int8] | None) -> Table:
+        """Classify windows of counts: (n,) with the fields scores and label.
+
+        Parameters
+        ----------
+        counts : (n, window) integers
+            In the range of int16.
+        context : (n, 5) int8 or None
+        """
+        output = self.run(window_input(self.program, counts, context)).output
+        kind = np.dtype([("scores", "<i4", (len(self.program.labels),)), ("label", "u1")])
+        return self._read(output, kind, len(counts))
 
     def pipeline(self, samples: ArrayLike) -> Table:
         """Push samples one by one, and flush; return the beats as (n,) of `beat_type`."""
-        counts = as_counts(samples).astype("<i2")
-        output = run(self.built, b"p" + counts.tobytes()).output
+        output = self.run(pipeline_input(samples)).output
         return self._read(output, beat_type(self.program), None)
 
     def _read(self, output: bytes, kind: np.dtype[np.void], n: int | None) -> Table:
@@ -178,13 +193,31 @@ class Firmware:
         return np.frombuffer(output, dtype=kind)
 
 
-def network_input(
-    program: Program, q: NDArray[np.int8], context: NDArray[np.int8] | None
-) -> NDArray[np.int8]:
-    """Return beats and their RR contexts side by side: (n, window + context)."""
-    if not program.context or context is None:
-        return q
-    return np.concatenate([q, context], axis=1)
+def _with_context(
+    program: Program, rows: NDArray[np.generic], context: NDArray[np.int8] | None
+) -> bytes:
+    """Return rows of numbers as bytes, each followed by its RR context."""
+    parts = [np.ascontiguousarray(rows).view(np.uint8).reshape(len(rows), -1)]
+    if program.context and context is not None:
+        parts.append(np.ascontiguousarray(context).view(np.uint8))
+    return np.concatenate(parts, axis=1).tobytes()
+
+
+def network_input(program: Program, q: NDArray[np.int8], context: NDArray[np.int8] | None) -> bytes:
+    """Return what the harness needs to run the network on beats (n, window)."""
+    return b"n" + _with_context(program, q, context)
+
+
+def window_input(
+    program: Program, counts: NDArray[np.integer], context: NDArray[np.int8] | None
+) -> bytes:
+    """Return what the harness needs to classify windows of counts (n, window)."""
+    return b"c" + _with_context(program, counts.astype("<i2"), context)
+
+
+def pipeline_input(samples: ArrayLike) -> bytes:
+    """Return what the harness needs to push samples."""
+    return b"p" + as_counts(samples).astype("<i2").tobytes()
 
 
 def _remove(folder: str) -> None:

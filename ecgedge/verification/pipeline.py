@@ -117,7 +117,8 @@ def mismatches(expected: Table, found: Table) -> int:
     n = min(len(expected), len(found))
     differs = np.zeros(n, dtype=bool)
     for name in expected.dtype.names or ():
-        differs |= (expected[name][:n] != found[name][:n]).reshape(n, -1).any(axis=1)
+        unequal = expected[name][:n] != found[name][:n]
+        differs |= unequal.any(axis=tuple(range(1, unequal.ndim)))
     return int(differs.sum()) + max(len(expected), len(found)) - n
 
 

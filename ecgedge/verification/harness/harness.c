@@ -4,9 +4,10 @@
  * Input: one byte that says what to do, then
  *   'n'  beats (ECGEDGE_WINDOW values) with their RR context (ECGEDGE_CONTEXT values);
  *        answers each with every layer of the network
+ *   'c'  windows (ECGEDGE_WINDOW int16 counts) with their RR context; answers with scores and label
  *   'p'  samples (int16); answers with the beats that they decide, after the last sample with
  *        those that wait
- * Sections that are counted: 0 the network on a beat, 1 a sample.
+ * Sections that are counted: 0 the network on a beat, 1 a sample, 2 a window from counts to label.
  */
 #include "ecgedge_network.h"
 #include "port.h"
@@ -19,6 +20,7 @@ static union {
         int8_t beat[ECGEDGE_WINDOW];
         ecgedge_layers layers;
     } network;
+    int16_t window[ECGEDGE_WINDOW];
     struct {
         ecgedge_state state;
         int16_t samples[CHUNK];
@@ -50,6 +52,20 @@ static void run_network(void)
         ecgedge_run(beat, context, layers);
         port_end(0);
         write_layers(layers);
+    }
+}
+
+static void run_windows(void)
+{
+    int8_t context[ECGEDGE_CONTEXT + 1] = {0};
+    int32_t scores[ECGEDGE_LABELS];
+    while (port_read(memory.window, sizeof memory.window) == sizeof memory.window) {
+        port_read(context, ECGEDGE_CONTEXT);
+        port_begin();
+        const uint8_t label = ecgedge_classify(memory.window, context, scores);
+        port_end(2);
+        port_write(scores, sizeof scores);
+        write_u8(label);
     }
 }
 
@@ -91,6 +107,8 @@ int main(void)
         return 1;
     if (what == 'n')
         run_network();
+    else if (what == 'c')
+        run_windows();
     else if (what == 'p')
         run_pipeline();
     else
