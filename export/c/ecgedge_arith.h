@@ -4,6 +4,12 @@
 
 #include <stdint.h>
 
+/* Clang says so of Cortex-M23, which has no USAT. */
+#if defined(__ARM_FEATURE_SAT) && __ARM_ARCH_ISA_THUMB == 2
+#define ECGEDGE_HAS_USAT
+#include <arm_acle.h>
+#endif
+
 /* Fails to compile when `holds` is false. */
 #define ECGEDGE_PROMISE(name, holds) typedef char ecgedge_promise_##name[(holds) ? 1 : -1]
 
@@ -85,9 +91,13 @@ static inline ecgedge_rounding ecgedge_round_by(uint8_t shift)
 static inline int8_t ecgedge_relu_round(int32_t a, const ecgedge_rounding *r)
 {
     const int32_t shifted = (a + r->half) >> r->shift;
+#ifdef ECGEDGE_HAS_USAT
+    return (int8_t)__usat(shifted, 7);
+#else
     if (shifted < 0)
         return 0;
     return (int8_t)(shifted > ECGEDGE_Q7_MAX ? ECGEDGE_Q7_MAX : shifted);
+#endif
 }
 
 #endif

@@ -1,32 +1,11 @@
 /*
- * Convolution, two channels in one 32-bit register: every multiplication serves both.
+ * Convolution in portable C, two channels in one 32-bit register: every multiplication serves both.
  *
- * Lane A is in the low half, lane B in the high half. Both start at 2^15 + bias, so that lane A
- * never borrows from lane B: it ends at 0 ... 65535 because the accumulator fits int16_t, and what
- * happens on the way is exact modulo 2^32. Bit 15 of a lane then says that its accumulator is not
- * negative, and the 15 bits below it are its value.
+ * Both lanes start at 2^15 + bias: then bit 15 of a lane says that its accumulator is not negative,
+ * and the 15 bits below it are its value.
  */
-
-typedef struct {
-    uint32_t weight[2][ECGEDGE_TAPS];
-    uint32_t bias[2];
-} conv_pairs;
-
-#define CONV_PAIR(a, b) ((uint32_t)(int32_t)(a) + ((uint32_t)(int32_t)(b) << 16))
-#define CONV_LIFTED(b) ((b) * (int32_t)ECGEDGE_BIAS_ONE + 32768)
-#define CONV_BIAS(a, b) CONV_PAIR(CONV_LIFTED(a), CONV_LIFTED(b))
-#define CONV_PACKED(a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3, ba, bb, bc, bd) \
-    {                                                                                               \
-        {{CONV_PAIR(a0, b0), CONV_PAIR(a1, b1), CONV_PAIR(a2, b2), CONV_PAIR(a3, b3)},              \
-         {CONV_PAIR(c0, d0), CONV_PAIR(c1, d1), CONV_PAIR(c2, d2), CONV_PAIR(c3, d3)}},             \
-        {                                                                                           \
-            CONV_BIAS(ba, bb), CONV_BIAS(bc, bd)                                                    \
-        }                                                                                           \
-    }
-
-static const conv_pairs conv_table[ECGEDGE_BRANCHES] = {
-    ECGEDGE_P_CONV(CONV_PACKED), ECGEDGE_QRS_CONV(CONV_PACKED), ECGEDGE_T_CONV(CONV_PACKED),
-    ECGEDGE_GLOBAL_CONV(CONV_PACKED)};
+#define CONV_LIFT_B 32768
+#include "ecgedge_conv_pairs.h"
 
 /* Rectified outputs that are added up before the lanes are taken apart: their sum fits a lane. */
 #if ECGEDGE_CONV_GREATEST <= 65535 / 4
@@ -54,21 +33,20 @@ static inline uint32_t conv_load(const int8_t *x)
     return (uint32_t)(int32_t)*x;
 }
 
-static void conv_pair(const int8_t *x, uint16_t count, const conv_pairs *pairs, uint8_t pair,
-                      int32_t *sums)
+static void ecgedge_convolve_pair(const int8_t *x, uint32_t count, const conv_pair *pair,
+                                  int32_t *sums)
 {
-    uint32_t w0 = pairs->weight[pair][0], w1 = pairs->weight[pair][1];
-    uint32_t w2 = pairs->weight[pair][2], w3 = pairs->weight[pair][3];
-    const uint32_t bias = pairs->bias[pair];
+    const uint32_t bias = pair->bias;
+    uint32_t w0 = pair->weight[0], w1 = pair->weight[1];
+    uint32_t w2 = pair->weight[2], w3 = pair->weight[3];
     uint32_t x0 = conv_load(x), x1 = conv_load(x + 1), x2 = conv_load(x + 2), x3;
-    uint32_t low = 0, high = 0;
+    uint32_t y, low = 0, high = 0;
     x += 3;
     CONV_HIDE(w0);
     CONV_HIDE(w1);
     CONV_HIDE(w2);
     CONV_HIDE(w3);
-    for (uint16_t n = count / 4; n; n--) {
-        uint32_t y;
+    for (uint32_t n = count / 4; n; n--) {
         x3 = conv_load(x);
         y = conv_relu(bias + w0 * x0 + w1 * x1 + w2 * x2 + w3 * x3);
         x0 = conv_load(x + 1);
@@ -86,8 +64,7 @@ static void conv_pair(const int8_t *x, uint16_t count, const conv_pairs *pairs, 
         high += y >> 16;
         x += 4;
     }
-    for (uint16_t n = count % 4; n; n--) {
-        uint32_t y;
+    for (uint32_t n = count % 4; n; n--) {
         x3 = conv_load(x++);
         y = conv_relu(bias + w0 * x0 + w1 * x1 + w2 * x2 + w3 * x3);
         low += y & 0xffffu;
@@ -98,10 +75,4 @@ static void conv_pair(const int8_t *x, uint16_t count, const conv_pairs *pairs, 
     }
     sums[0] += (int32_t)low;
     sums[1] += (int32_t)high;
-}
-
-void ecgedge_convolve(const int8_t *x, uint16_t count, uint8_t branch, int32_t *sums)
-{
-    conv_pair(x, count, &conv_table[branch], 0, sums);
-    conv_pair(x, count, &conv_table[branch], 1, sums + 2);
 }
