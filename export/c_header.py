@@ -79,6 +79,11 @@ def _text(value: str) -> str:
     return '"' + plain.replace("\\", "\\\\").replace('"', '\\"').replace("??", "?\\?") + '"'
 
 
+def _comment(value: str) -> str:
+    """Text that can stand in a C comment: ASCII, and nothing that begins or ends one."""
+    return value.encode("ascii", "replace").decode().replace("*", ".").replace("??", "?.")
+
+
 def _conv_bits(program: Program, proof: Proof) -> tuple[int, int, int]:
     """Least and greatest partial sum of all convolutions, and the width that holds them."""
     names = {f"{name}.conv" for name in BRANCHES}
@@ -91,14 +96,15 @@ def _conv_bits(program: Program, proof: Proof) -> tuple[int, int, int]:
 
 
 def _identity(program: Program, made_by: str) -> list[str]:
+    name, maker = _comment(program.name), _comment(made_by)
     lines = [
         "/*",
-        f" * The program {program.name}, made by {made_by}. Generated: do not edit.",
+        f" * The program {name}, made by {maker}. Generated: do not edit.",
         " *",
         f" * {program.parameters} parameters, SHA-256 {program.digest}.",
         " */",
     ]
-    return [line.encode("ascii", "replace").decode().replace("*/ ", "") for line in lines]
+    return lines
 
 
 def identity(program: Program) -> str:
