@@ -2,7 +2,13 @@
 #include "ecgedge_conv.h"
 
 #include "ecgedge_arith.h"
-#include "ecgedge_widths.h"
+
+#if ECGEDGE_CONV_BITS == 16 && (ECGEDGE_CONV_LEAST < -32768 || ECGEDGE_CONV_GREATEST > 32767)
+#error "the proof does not allow 16-bit accumulators for this program; export it again"
+#endif
+#if ECGEDGE_CONV_BITS != 16 && ECGEDGE_CONV_BITS != 32
+#error "ECGEDGE_CONV_BITS is 16 or 32; export the program again"
+#endif
 
 #if defined(__GNUC__) && defined(__thumb__) && defined(__ARM_ARCH_PROFILE)
 #if __ARM_ARCH_PROFILE == 'M'
@@ -12,6 +18,8 @@
 
 #if ECGEDGE_CONV_BITS == 32 || defined(ECGEDGE_PLAIN)
 #include "ecgedge_conv_plain.h"
+#elif defined(__AVR_HAVE_MUL__) && defined(__AVR_HAVE_LPMX__) && !defined(ECGEDGE_PORTABLE)
+#include "ecgedge_conv_avr.h"
 #elif defined(__AVR__)
 #include "ecgedge_conv_plain.h"
 #elif ECGEDGE_CONV_LEAST < -16384 || ECGEDGE_CONV_GREATEST > 16383 || defined(ECGEDGE_PORTABLE)
