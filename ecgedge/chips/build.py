@@ -62,8 +62,8 @@ def _flags(
     return [*found, *flags]
 
 
-def _call(command: list[str], what: str) -> None:
-    """Run a compiler or raise its first complaint."""
+def call_tool(command: list[str], what: str) -> None:
+    """Run a compiler or a linker on `what`, or raise its first complaint."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return
@@ -108,7 +108,7 @@ def compile_objects(
     for source, target in zip(sources, objects, strict=True):
         target.unlink(missing_ok=True)
         command = [_compiler(core), *options, "-c", str(source), "-o", str(target)]
-        _call(command, source.name)
+        call_tool(command, source.name)
     return dict(zip(sources, objects, strict=True))
 
 
@@ -156,7 +156,7 @@ def build(
     port = compile_objects(core, ports, (), {}, out_dir / "port", flags=flags)
     command = [_compiler(core), *core.flags, *flags, *map(str, objects.values())]
     command += [*map(str, port.values()), *core.link, "-Wl,--gc-sections", "-o", str(elf)]
-    _call(command, "the program")
+    call_tool(command, "the program")
     return Built(core, elf, objects, tuple(port.values()), sizes(core, elf))
 
 
@@ -180,5 +180,5 @@ def build_library(
     library = Path(tempfile.mkdtemp(prefix="library-", dir=out_dir)) / "library.so"
     options = _flags(core, include_dirs, defines, optimize, flags)
     command = [_compiler(core), *options, "-shared", "-fPIC", *map(str, sources)]
-    _call([*command, "-o", str(library)], "the library")
+    call_tool([*command, "-o", str(library)], "the library")
     return library

@@ -10,6 +10,8 @@ from firmware_sim.errors import EcgedgeError
 PACKAGES = {
     "gcc": "gcc",
     "clang": "clang",
+    "wasm-ld": "lld",
+    "node": "nodejs",
     "cppcheck": "cppcheck",
     "nm": "binutils",
     "objdump": "binutils",

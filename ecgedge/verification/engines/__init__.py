@@ -61,6 +61,7 @@ ENGINES: dict[str, Callable[[Bundle], Engine]] = {
     "ort-int": _lazily("ort:int_engine"),
     "ort-int-noopt": _lazily("ort:int_engine_noopt"),
     **{name: _lazily("chip:chip_engine", core) for name, core in CHIPS.items()},
+    "wasm": _lazily("wasm:wasm_engine"),
 }
 """Name -> function that makes the engine of a bundle."""
 

@@ -1,5 +1,7 @@
 """The C library of a bundle's program on a core: this machine, a Cortex-M, an ATmega328P."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -42,22 +44,27 @@ class ChipEngine:
         return self._library.pipeline(samples)
 
 
-def chip_engine(core_name: str, bundle: Bundle) -> ChipEngine:
-    """Make the engine of a core.
+def engine_of(program: Program, compile_library: Callable[[], Library]) -> ChipEngine:
+    """Make an engine of a library that is compiled here.
 
     Raises
     ------
     EngineUnavailable
         When a tool is not installed, or the detector does not work at the program's rate.
     """
-    core, program = find_core(core_name), bundle.program
     if not FS_MIN_HZ <= program.fs <= FS_MAX_HZ:
         raise EngineUnavailable(
             f"the C library is for {FS_MIN_HZ} to {FS_MAX_HZ} samples per second; "
             f"{program.name} has {program.fs}."
         )
     try:
-        library = HostLibrary(program, core) if core_name == "host" else Firmware(program, core)
+        return ChipEngine(program, compile_library())
     except ToolMissing as reason:
         raise EngineUnavailable(str(reason)) from None
-    return ChipEngine(program, library)
+
+
+def chip_engine(core_name: str, bundle: Bundle) -> ChipEngine:
+    """Make the engine of a core; the errors are those of `engine_of`."""
+    core, program = find_core(core_name), bundle.program
+    kind = HostLibrary if core_name == "host" else Firmware
+    return engine_of(program, partial(kind, program, core))

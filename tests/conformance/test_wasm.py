@@ -1,0 +1,77 @@
+"""WebAssembly gives the simulator's integers: layers of beats, and beats of streams."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecgedge.data.record import read_record, resample_record
+from ecgedge.verification.engines.wasm import NEEDS, WasmLibrary
+from ecgedge.verification.firmware import named_layers, table_of
+from ecgedge.verification.pipeline import first_difference
+from ecgedge.zoo import shipped_bundles
+from export.golden import extreme_beats
+from firmware_sim import network, pipeline
+from firmware_sim.program import Program, load_program
+from tests.programs import hostile_contexts, random_program
+from tests.tools import needs
+
+pytestmark = needs(*NEEDS)
+NAMES = tuple(shipped_bundles())
+
+
+@cache
+def library(name: str) -> WasmLibrary:
+    """Compile once for all tests."""
+    return WasmLibrary(load_program(shipped_bundles()[name] / "program.json"))
+
+
+def assert_same_beats(library: WasmLibrary, counts: np.ndarray) -> int:
+    expected = table_of(library.program, pipeline.run(library.program, counts))
+    assert first_difference("stream", expected, library.pipeline(counts)) is None
+    return len(expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_record_of_the_excerpt(name: str, excerpt: Path) -> None:
+    beats = 0
+    for path in sorted(excerpt.glob("*.hea")):
+        beats += assert_same_beats(library(name), read_record(excerpt, path.stem).counts)
+    assert beats > 5700
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_hardest_beats(name: str) -> None:
+    program = library(name).program
+    q = extreme_beats(program)
+    context = hostile_contexts(len(q), 3) if program.context else None
+    expected = network.run(program, q, context, layers=True)
+    found = named_layers(program, library(name).network(q, context))
+    assert np.array_equal(found.pop("label")[:, 0], expected.label_index)
+    for layer, value in found.items():
+        assert np.array_equal(value, expected.layers[layer]), layer
+
+
+@pytest.mark.parametrize("fs", [125, 250, 500])
+def test_recordings_at_other_rates(fs: int, excerpt: Path) -> None:
+    program: Program = random_program(18, window=fs)
+    record = resample_record(read_record(excerpt, "201"), program.fs)
+    assert assert_same_beats(WasmLibrary(program), record.counts[: 60 * program.fs]) > 40
+
+
+def test_rails_and_noise() -> None:
+    rng = np.random.default_rng(1)
+    rails = rng.choice([-32768, 32767], 20_000)
+    noise = rng.integers(-32768, 32768, 20_000)
+    assert_same_beats(library("rhythm-140"), np.concatenate([rails, noise, rails]))
+
+
+@pytest.mark.slow
+@pytest.mark.database
+@pytest.mark.parametrize("name", NAMES)
+def test_all_records_of_the_database(mitdb: Path, name: str) -> None:
+    beats = 0
+    for path in sorted(mitdb.glob("*.hea")):
+        beats += assert_same_beats(library(name), read_record(mitdb, path.stem).counts)
+    assert beats > 109_000
