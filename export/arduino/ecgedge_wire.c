@@ -1,77 +1,71 @@
 #include "ecgedge_wire.h"
 
+#include <string.h>
+
 #include "ecgedge_arith.h"
 #include "ecgedge_crc.h"
 
 enum { INFO = 1, SAMPLES, BEAT, SELFTEST };
 
+#define HEAD 8
+#define TAIL 2
+
+ECGEDGE_PROMISE(frames_fit, HEAD + 1 + 2 * ECGEDGE_WIRE_SAMPLES + TAIL <= ECGEDGE_WIRE_MAX &&
+                                HEAD + 4 + 4 * ECGEDGE_LABELS + TAIL <= ECGEDGE_WIRE_MAX &&
+                                HEAD + 4 + sizeof ECGEDGE_IDENTITY - 1 + TAIL <= ECGEDGE_WIRE_MAX);
+
 static const char identity[] ECGEDGE_TABLE = ECGEDGE_IDENTITY;
-static uint16_t crc;
 
-static void put(uint8_t byte)
+/* Put head and checksum around a payload of `length` bytes; return the size of the frame. */
+static uint8_t close_frame(uint8_t *frame, uint8_t kind, uint8_t length, uint32_t number)
 {
-    crc = ecgedge_crc_add(crc, byte);
-    ecgedge_wire_put(byte);
+    const uint8_t size = (uint8_t)(HEAD + length);
+    uint16_t crc = ECGEDGE_CRC_START;
+    frame[0] = 0xec;
+    frame[1] = 0xed;
+    frame[2] = kind;
+    frame[3] = length;
+    memcpy(frame + 4, &number, 4);
+    for (uint8_t i = 2; i < size; i++)
+        crc = ecgedge_crc_add(crc, frame[i]);
+    frame[size] = (uint8_t)crc;
+    frame[size + 1] = (uint8_t)(crc >> 8);
+    return (uint8_t)(size + TAIL);
 }
 
-static void put_bytes(const void *from, uint8_t count)
+uint8_t ecgedge_wire_info(uint8_t *frame, uint32_t next, uint32_t rate_mhz)
 {
-    const uint8_t *byte = (const uint8_t *)from;
-    while (count--)
-        put(*byte++);
-}
-
-static void begin(uint8_t kind, uint8_t length, uint32_t number)
-{
-    ecgedge_wire_put(0xec);
-    ecgedge_wire_put(0xed);
-    crc = ECGEDGE_CRC_START;
-    put(kind);
-    put(length);
-    put_bytes(&number, 4);
-}
-
-static void end(void)
-{
-    const uint16_t checksum = crc;
-    put_bytes(&checksum, 2);
-}
-
-void ecgedge_wire_info(uint32_t next, uint32_t rate_mhz)
-{
-    begin(INFO, 4 + sizeof identity - 1, next);
-    put_bytes(&rate_mhz, 4);
+    const uint8_t *name = (const uint8_t *)identity;
+    memcpy(frame + HEAD, &rate_mhz, 4);
     for (uint8_t i = 0; i < sizeof identity - 1; i++)
-        put(ECGEDGE_UINT8_AT((const uint8_t *)&identity[i]));
-    end();
+        frame[HEAD + 4 + i] = ECGEDGE_UINT8_AT(name + i);
+    return close_frame(frame, INFO, 4 + sizeof identity - 1, next);
 }
 
-void ecgedge_wire_samples(uint32_t first, uint8_t flags, const int16_t *samples, uint8_t count)
+uint8_t ecgedge_wire_samples(uint8_t *frame, uint32_t first, uint8_t flags, const int16_t *samples,
+                             uint8_t count)
 {
-    begin(SAMPLES, (uint8_t)(1 + 2 * count), first);
-    put(flags);
-    put_bytes(samples, (uint8_t)(2 * count));
-    end();
+    frame[HEAD] = flags;
+    memcpy(frame + HEAD + 1, samples, 2 * (size_t)count);
+    return close_frame(frame, SAMPLES, (uint8_t)(1 + 2 * count), first);
 }
 
-void ecgedge_wire_beat(const ecgedge_beat *beat)
+uint8_t ecgedge_wire_beat(uint8_t *frame, const ecgedge_beat *beat)
 {
-    begin(BEAT, 4 + 4 * ECGEDGE_LABELS, beat->sample);
-    put(beat->label);
-    put((uint8_t)((beat->search_back ? 1 : 0) | beat->quality << 1));
-    put_bytes(&beat->rr, 2);
-    put_bytes(beat->scores, 4 * ECGEDGE_LABELS);
-    end();
+    frame[HEAD] = beat->label;
+    frame[HEAD + 1] = (uint8_t)((beat->search_back ? 1 : 0) | beat->quality << 1);
+    memcpy(frame + HEAD + 2, &beat->rr, 2);
+    memcpy(frame + HEAD + 4, beat->scores, 4 * ECGEDGE_LABELS);
+    return close_frame(frame, BEAT, 4 + 4 * ECGEDGE_LABELS, beat->sample);
 }
 
-void ecgedge_wire_selftest(bool passed, const ecgedge_selftest_result *result)
+uint8_t ecgedge_wire_selftest(uint8_t *frame, bool passed, const ecgedge_selftest_result *result)
 {
-    begin(SELFTEST, 12, result->compared);
-    put(passed);
-    put(result->layer);
-    put(result->position);
-    put(0);
-    put_bytes(&result->expected, 4);
-    put_bytes(&result->actual, 4);
-    end();
+    frame[HEAD] = passed;
+    frame[HEAD + 1] = result->layer;
+    frame[HEAD + 2] = result->position;
+    frame[HEAD + 3] = 0;
+    memcpy(frame + HEAD + 4, &result->expected, 4);
+    memcpy(frame + HEAD + 8, &result->actual, 4);
+    return close_frame(frame, SELFTEST, 12, result->compared);
 }

@@ -1,6 +1,8 @@
 /*
  * The framed binary format that `ecgedge stream` reads: docs/serial.md of ecgedge describes it.
- * For little-endian processors.
+ *
+ * Each function writes one frame to `frame`, which has room for ECGEDGE_WIRE_MAX bytes, and returns
+ * its size. For little-endian processors.
  */
 #ifndef ECGEDGE_WIRE_H
 #define ECGEDGE_WIRE_H
@@ -18,18 +20,19 @@ enum {
     ECGEDGE_WIRE_BEGINS = 4 /* the program starts anew with the first of them */
 };
 
-/* Sends one byte; this one is yours. */
-void ecgedge_wire_put(uint8_t byte);
+#define ECGEDGE_WIRE_SAMPLES 16 /* the most in a frame */
+#define ECGEDGE_WIRE_MAX (8 + 4 + 32 + 2)
 
 /* Who is speaking: the program, the rate in mHz, the number of the next sample. */
-void ecgedge_wire_info(uint32_t next, uint32_t rate_mhz);
+uint8_t ecgedge_wire_info(uint8_t *frame, uint32_t next, uint32_t rate_mhz);
 
-/* Samples from number `first` on, up to 124 of them. */
-void ecgedge_wire_samples(uint32_t first, uint8_t flags, const int16_t *samples, uint8_t count);
+/* Samples from number `first` on. */
+uint8_t ecgedge_wire_samples(uint8_t *frame, uint32_t first, uint8_t flags, const int16_t *samples,
+                             uint8_t count);
 
-void ecgedge_wire_beat(const ecgedge_beat *beat);
+uint8_t ecgedge_wire_beat(uint8_t *frame, const ecgedge_beat *beat);
 
-void ecgedge_wire_selftest(bool passed, const ecgedge_selftest_result *result);
+uint8_t ecgedge_wire_selftest(uint8_t *frame, bool passed, const ecgedge_selftest_result *result);
 
 #ifdef __cplusplus
 }

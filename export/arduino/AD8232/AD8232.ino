@@ -36,56 +36,53 @@ static uint8_t filled, flags;
 
 /* -- text --------------------------------------------------------------------------------- */
 
-static void put_text(const char *text) /* in flash */
+static uint8_t *put_text(uint8_t *to, const char *text) /* in flash */
 {
-    while (const char c = (char)pgm_read_byte(text++))
-        board_put((uint8_t)c);
+    while (const uint8_t c = pgm_read_byte(text++))
+        *to++ = c;
+    return to;
 }
 
-static void put_number(uint32_t value, char end)
+static uint8_t *put_number(uint8_t *to, uint32_t value)
 {
-    char digits[10];
-    uint8_t count = 0;
+    uint8_t digits[10], count = 0;
     do {
-        digits[count++] = (char)('0' + value % 10);
+        digits[count++] = (uint8_t)('0' + value % 10);
         value /= 10;
     } while (value);
     while (count)
-        board_put((uint8_t)digits[--count]);
-    board_put((uint8_t)end);
+        *to++ = digits[--count];
+    return to;
 }
 
-static void put_label(const ecgedge_beat &beat)
+static void send_line(const uint8_t *from, uint8_t *to)
 {
-    const uint32_t seconds = beat.sample / ECGEDGE_FS;
-    const uint32_t rest = beat.sample % ECGEDGE_FS;
-    put_number(seconds * 1000 + rest * 1000 / ECGEDGE_FS, ',');
-    put_text(labels[beat.label]);
-    board_put('\n');
+    *to++ = '\n';
+    board_send((uint8_t)(to - from));
+}
+
+/* A text and a number on a line. */
+static void tell(const char *text, uint32_t value)
+{
+    uint8_t *const line = board_line();
+    send_line(line, put_number(put_text(line, text), value));
 }
 
 /* -- telling ------------------------------------------------------------------------------ */
 
-extern "C" void ecgedge_wire_put(uint8_t byte)
-{
-    board_put(byte);
-}
-
 static void tell_who()
 {
     until_info = ECGEDGE_FS;
-    if (output == FRAMES) {
-        ecgedge_wire_info(number, BOARD_RATE_MHZ);
-        return;
-    }
-    put_text(PSTR("# " ECGEDGE_IDENTITY " "));
-    put_number(BOARD_RATE_MHZ, '\n');
+    if (output == FRAMES)
+        board_send(ecgedge_wire_info(board_line(), number, BOARD_RATE_MHZ));
+    else
+        tell(PSTR("# " ECGEDGE_IDENTITY " "), BOARD_RATE_MHZ);
 }
 
 static void tell_samples()
 {
     if (output == FRAMES && filled)
-        ecgedge_wire_samples(number - filled, flags, block, filled);
+        board_send(ecgedge_wire_samples(board_line(), number - filled, flags, block, filled));
     filled = 0;
     flags = lead_off ? ECGEDGE_WIRE_LEAD_OFF : 0;
 }
@@ -93,30 +90,33 @@ static void tell_samples()
 static void tell_sample(int16_t sample)
 {
     if (output == NUMBERS) {
+        uint8_t *const line = board_line();
         if (lead_off)
-            put_text(PSTR("!\n"));
+            send_line(line, put_text(line, PSTR("!")));
         else
-            put_number((uint16_t)sample, '\n');
+            send_line(line, put_number(line, (uint16_t)sample));
     }
     block[filled++] = sample;
 }
 
 static void tell_beat(const ecgedge_beat &beat)
 {
+    uint8_t *const line = board_line();
     if (output == FRAMES)
-        ecgedge_wire_beat(&beat);
-    if (output == LABELS)
-        put_label(beat);
+        board_send(ecgedge_wire_beat(line, &beat));
+    if (output == LABELS) {
+        uint8_t *const comma = put_number(line, beat.sample / ECGEDGE_FS * 1000 + beat.sample % ECGEDGE_FS * 1000 / ECGEDGE_FS);
+        *comma = ',';
+        send_line(line, put_text(comma + 1, labels[beat.label]));
+    }
 }
 
 static void tell_selftest(bool passed, const ecgedge_selftest_result &result)
 {
-    if (output == FRAMES) {
-        ecgedge_wire_selftest(passed, &result);
-        return;
-    }
-    put_text(passed ? PSTR("# selftest passed ") : PSTR("# selftest failed "));
-    put_number(result.compared, '\n');
+    if (output == FRAMES)
+        board_send(ecgedge_wire_selftest(board_line(), passed, &result));
+    else
+        tell(passed ? PSTR("# selftest passed ") : PSTR("# selftest failed "), result.compared);
 }
 
 /* -- samples ------------------------------------------------------------------------------ */
@@ -239,9 +239,9 @@ void loop()
     uint16_t sample;
     if (board_take(&sample)) {
         take(sample);
-    } else if (const uint16_t lost = board_lost()) {
+    } else if (const uint16_t missing = board_lost()) {
         finish(); /* the queue was full, which must not happen */
-        begin_at(number + lost);
+        begin_at(number + missing);
     } else if (const uint8_t command = board_command()) {
         obey(command);
     } else {

@@ -9,10 +9,11 @@
 #define BOARD_H
 
 #include <Arduino.h>
-#include <ecgedge.h>
+#include <ecgedge_wire.h>
 
 static const uint16_t BOARD_LEAD_OFF = 0x8000; /* in a sample: an electrode is off */
 static const uint32_t BOARD_BAUD = 115200;
+static const uint8_t BOARD_LINE = ECGEDGE_WIRE_MAX; /* bytes that are sent at a time */
 
 #if defined(__AVR_ATmega328P__)
 #include "board_uno.h"

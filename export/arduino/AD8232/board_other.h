@@ -7,6 +7,7 @@ static const uint8_t PIN_ECG = A0, PIN_LO_PLUS = 10, PIN_LO_MINUS = 11;
 static const uint32_t BOARD_RATE_MHZ = 1000UL * ECGEDGE_FS;
 
 static bool sampling;
+static uint8_t line[BOARD_LINE];
 static uint32_t began_us, taken; /* when the first of a million samples was due; since then */
 
 /* Microseconds from the start to sample `n` of less than a million. */
@@ -38,10 +39,10 @@ static void board_stop()
 }
 
 /* Whole samples that are due and not taken. */
-static uint32_t behind()
+static uint16_t behind()
 {
     const uint32_t passed_us = micros() - began_us;
-    uint32_t count = 0;
+    uint16_t count = 0;
     while (count < 1000 && due_us(taken + count) <= passed_us)
         count++;
     return count;
@@ -65,10 +66,10 @@ static bool board_take(uint16_t *sample)
 /* How many samples were missed; they are forgotten then. */
 static uint16_t board_lost()
 {
-    const uint32_t count = sampling ? behind() : 0;
+    const uint16_t count = sampling ? behind() : 0;
     if (count < 2)
         return 0;
-    taken += count - 1; /* the newest one is still in time */
+    taken += count - 1U; /* the newest one is still in time */
     return (uint16_t)(count - 1);
 }
 
@@ -78,9 +79,15 @@ static uint8_t board_command()
     return Serial.available() ? (uint8_t)Serial.read() : 0;
 }
 
-static void board_put(uint8_t byte)
+/* Where to write what is sent next, BOARD_LINE bytes. */
+static uint8_t *board_line()
 {
-    Serial.write(byte);
+    return line;
+}
+
+static void board_send(uint8_t size)
+{
+    Serial.write(line, size);
 }
 
 static void board_rest()

@@ -1,8 +1,10 @@
 /*
  * ATmega328P: timer 1 triggers the converter, whose interrupt puts the sample into a queue. The
  * queue bridges the time that the network takes. The serial line has its own interrupts too, so
- * that waiting costs nothing: the processor sleeps. The Arduino core's clock (timer 0: millis,
- * delay) and Serial are not used; the clock is stopped, because it would wake the processor.
+ * that waiting costs nothing: the processor sleeps.
+ *
+ * The Arduino core's Serial and its clock (millis, delay) are not used. The clock would wake the
+ * processor a thousand times a second, so `main` is here too, and does not start it.
  */
 #include <avr/interrupt.h>
 #include <avr/sleep.h>
@@ -16,69 +18,55 @@ static const uint16_t TOP = (F_CPU / PRESCALER + ECGEDGE_FS / 2) / ECGEDGE_FS - 
 static const uint32_t BOARD_RATE_MHZ =
     (uint32_t)((F_CPU * 1000ULL + PRESCALER * (TOP + 1UL) / 2) / (PRESCALER * (TOP + 1UL)));
 
-/* One writes at `in`, the other reads at `out`; sizes are powers of two. */
-template <typename Item, uint8_t SIZE> struct Queue {
-    volatile Item items[SIZE];
-    volatile uint8_t in, out;
-
-    bool empty() const { return in == out; }
-    bool full() const { return (uint8_t)(in - out) == SIZE; }
-    void put(Item item)
-    {
-        items[in % SIZE] = item;
-        in = (uint8_t)(in + 1);
-    }
-    Item take()
-    {
-        const Item item = items[out % SIZE];
-        out = (uint8_t)(out + 1);
-        return item;
-    }
-};
-
-static Queue<uint16_t, 32> samples;
-static Queue<uint8_t, 32> sending;
-static Queue<uint8_t, 4> commands;
-static volatile uint16_t lost;
+static const uint8_t QUEUE = 16; /* samples, 44 ms of them at 360 Hz; a power of two */
+static volatile uint16_t queue[QUEUE];
+static volatile uint8_t queue_in, queue_out;
+static volatile uint8_t lost; /* samples that found the queue full */
+static volatile uint8_t command;
+static uint8_t line[BOARD_LINE];
+static volatile uint8_t line_size, line_sent;
 
 ISR(ADC_vect)
 {
     TIFR1 = _BV(OCF1B); /* or it would trigger once only */
     uint16_t sample = ADC;
+    const uint8_t in = queue_in;
     if (PINB & PIN_MASK)
         sample |= BOARD_LEAD_OFF;
-    if (lost || samples.full())
-        lost = (uint16_t)(lost + 1);
-    else
-        samples.put(sample);
+    if (lost || (uint8_t)(in - queue_out) == QUEUE) {
+        lost++;
+        return;
+    }
+    queue[in % QUEUE] = sample;
+    queue_in = (uint8_t)(in + 1);
 }
 
 ISR(USART_UDRE_vect)
 {
-    UDR0 = sending.take();
-    if (sending.empty())
+    const uint8_t next = line_sent;
+    UDR0 = line[next];
+    line_sent = (uint8_t)(next + 1);
+    if (line_sent == line_size)
         UCSR0B &= (uint8_t)~_BV(UDRIE0);
 }
 
 ISR(USART_RX_vect)
 {
-    const uint8_t byte = UDR0;
-    if (!commands.full())
-        commands.put(byte);
+    command = UDR0;
 }
 
-/* Sleep until the next interrupt; called with interrupts off, so that none comes in between. */
+/* Sleep until the next interrupt. Called, and returns, with interrupts off: none slips between. */
 static void doze()
 {
     sleep_enable();
     sei();
     sleep_cpu();
     sleep_disable();
+    cli();
 }
 
 static void board_begin()
 {
-    TIMSK0 = 0;
     ADMUX = _BV(REFS0); /* A0, against the supply */
     ADCSRB = _BV(ADTS2) | _BV(ADTS0);
     ADCSRA = _BV(ADEN) | _BV(ADATE) | _BV(ADIE) | _BV(ADPS2) | _BV(ADPS1) | _BV(ADPS0);
@@ -94,6 +82,7 @@ static void board_begin()
 static void board_start()
 {
     lost = 0;
+    queue_out = queue_in;
     TCNT1 = 0;
     TCCR1B = _BV(WGM12) | (PRESCALER == 1 ? _BV(CS10) : _BV(CS11));
 }
@@ -106,47 +95,64 @@ static void board_stop()
 /* Take the next sample; false when there is none. */
 static bool board_take(uint16_t *sample)
 {
-    if (samples.empty())
+    const uint8_t out = queue_out;
+    if (out == queue_in)
         return false;
-    *sample = samples.take();
+    *sample = queue[out % QUEUE];
+    queue_out = (uint8_t)(out + 1);
     return true;
 }
 
-/* How many samples did not fit after the last one that was taken; they are forgotten then. */
-static uint16_t board_lost()
+/* How many samples are missing after the last one that was taken; they are forgotten then. */
+static uint8_t board_lost()
 {
     cli();
-    const uint16_t count = lost;
+    const uint8_t count = lost;
     lost = 0;
     sei();
     return count;
 }
 
-/* The next command, or 0. */
+/* The last command that came, or 0. */
 static uint8_t board_command()
 {
-    return commands.empty() ? 0 : commands.take();
+    const uint8_t last = command;
+    command = 0;
+    return last;
 }
 
-/* Send a byte; waits while the line is behind. */
-static void board_put(uint8_t byte)
+/* Where to write what is sent next, BOARD_LINE bytes; waits until the line before is on its way. */
+static uint8_t *board_line()
 {
-    for (;;) {
-        cli();
-        if (!sending.full())
-            break;
+    cli();
+    while (line_sent != line_size)
         doze();
-    }
-    sending.put(byte);
-    UCSR0B |= _BV(UDRIE0);
     sei();
+    return line;
+}
+
+static void board_send(uint8_t size)
+{
+    line_sent = 0;
+    line_size = size;
+    UCSR0B |= _BV(UDRIE0);
 }
 
 /* Sleep until there is something to do. */
 static void board_rest()
 {
     cli();
-    if (samples.empty() && commands.empty())
+    while (queue_in == queue_out && !command)
         doze();
     sei();
+}
+
+void setup();
+void loop();
+
+int main()
+{
+    setup();
+    for (;;)
+        loop();
 }
