@@ -2,6 +2,7 @@
 #ifndef ECGEDGE_ARITH_H
 #define ECGEDGE_ARITH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Clang says so of Cortex-M23, which has no USAT. */
@@ -36,51 +37,82 @@ ECGEDGE_PROMISE(shift_of_int_rounds_down, (-1 >> 1) == -1);
 #define ECGEDGE_Q7_MAX 127
 #define ECGEDGE_BIAS_ONE 128 /* a bias is added as b << 7 */
 
-/* An int16_t is as fast as an int everywhere but on 8-bit processors, where it is twice as fast. */
-#if ECGEDGE_TOKEN_BITS == 16
-typedef int16_t ecgedge_token_sum;
-#else
-typedef int32_t ecgedge_token_sum;
-#endif
+/*
+ * How to shift right, to nearest, ties up, and clip into 0 ... 127.
+ *
+ * An AVR has no instruction for a shift by a variable: it drops whole bytes, and a multiplication
+ * does the rest. Its numbers of 16 bits are twice as fast, so token layers use them where they fit.
+ */
+#ifdef __AVR__
 
-/* How to shift right, to nearest, ties up, and clip into 0 ... 127. */
 typedef struct {
     int32_t half; /* 2^(shift - 1); 0 for shift 0 */
-#ifdef __AVR__
-    int32_t limit;  /* 128 << shift: from here on the result is 127 */
-    uint16_t scale; /* shift = 8 bytes + 8 - log2(scale) */
-    uint8_t bytes;
-#else
-    uint8_t shift;
-#endif
+    int32_t last; /* 128 2^shift - 1: above it the result is 127 */
+    uint8_t bytes, scale; /* shift = 8 bytes + 7 - log2(scale) */
 } ecgedge_rounding;
 
-#ifdef __AVR__
-
-/* A shift by a variable is a loop here: whole bytes are dropped, a multiplication does the rest. */
 static inline ecgedge_rounding ecgedge_round_by(uint8_t shift)
 {
     ecgedge_rounding r;
     r.half = ((int32_t)1 << shift) >> 1;
-    r.limit = (int32_t)128 << shift;
-    r.bytes = shift > 16 ? 2 : shift > 8;
-    r.scale = (uint16_t)((uint16_t)1 << (8 * r.bytes + 8 - shift));
+    r.last = ((int32_t)128 << shift) - 1;
+    r.bytes = shift / 8;
+    r.scale = (uint8_t)(128 >> shift % 8);
     return r;
 }
 
 static inline int8_t ecgedge_relu_round(int32_t a, const ecgedge_rounding *r)
 {
-    uint16_t kept; /* below 2^15 / scale */
+    uint16_t kept;
     a += r->half;
     if (a < 0)
         return 0;
-    if (a >= r->limit)
+    if (a > r->last)
         return ECGEDGE_Q7_MAX;
-    kept = (uint16_t)(r->bytes == 0 ? a : r->bytes == 1 ? a >> 8 : a >> 16);
-    return (int8_t)((uint16_t)(kept * r->scale) >> 8);
+    kept = (uint16_t)(r->bytes == 1 ? a >> 8 : r->bytes == 2 ? a >> 16 : r->bytes ? a >> 24 : a);
+    return (int8_t)((uint16_t)(kept * r->scale) >> 7); /* the product is below 2^14 */
 }
 
+#if ECGEDGE_TOKEN_BITS == 16
+
+typedef struct {
+    int16_t half, last;
+    uint8_t scale;
+    bool byte;
+} ecgedge_token_rounding;
+
+static inline ecgedge_token_rounding ecgedge_token_round_by(uint8_t shift)
+{
+    ecgedge_token_rounding r;
+    r.half = (int16_t)((1 << shift) >> 1);
+    r.last = (int16_t)(shift < 8 ? (128 << shift) - 1 : INT16_MAX);
+    r.byte = shift >= 8;
+    r.scale = (uint8_t)(128 >> shift % 8);
+    return r;
+}
+
+static inline int8_t ecgedge_token_round(int16_t a, const ecgedge_token_rounding *r)
+{
+    uint16_t kept;
+    a = (int16_t)(a + r->half);
+    if (a < 0)
+        return 0;
+    if (a > r->last)
+        return ECGEDGE_Q7_MAX;
+    kept = (uint16_t)(r->byte ? a >> 8 : a);
+    return (int8_t)((uint16_t)(kept * r->scale) >> 7);
+}
+
+typedef int16_t ecgedge_token_sum;
+#define ECGEDGE_TOKEN_IN_16_BITS
+#endif
+
 #else
+
+typedef struct {
+    int32_t half;
+    uint8_t shift;
+} ecgedge_rounding;
 
 static inline ecgedge_rounding ecgedge_round_by(uint8_t shift)
 {
@@ -100,6 +132,13 @@ static inline int8_t ecgedge_relu_round(int32_t a, const ecgedge_rounding *r)
 #endif
 }
 
+#endif
+
+#ifndef ECGEDGE_TOKEN_IN_16_BITS
+typedef int32_t ecgedge_token_sum;
+typedef ecgedge_rounding ecgedge_token_rounding;
+#define ecgedge_token_round_by ecgedge_round_by
+#define ecgedge_token_round ecgedge_relu_round
 #endif
 
 #endif

@@ -2,13 +2,7 @@
 #include "ecgedge_conv.h"
 
 #include "ecgedge_arith.h"
-
-#if ECGEDGE_CONV_BITS == 16 && (ECGEDGE_CONV_LEAST < -32768 || ECGEDGE_CONV_GREATEST > 32767)
-#error "the proof does not allow 16-bit accumulators for this program; export it again"
-#endif
-#if ECGEDGE_CONV_BITS != 16 && ECGEDGE_CONV_BITS != 32
-#error "ECGEDGE_CONV_BITS is 16 or 32; export the program again"
-#endif
+#include "ecgedge_widths.h"
 
 #if defined(__GNUC__) && defined(__thumb__) && defined(__ARM_ARCH_PROFILE)
 #if __ARM_ARCH_PROFILE == 'M'

@@ -68,7 +68,7 @@ static void pool(ecgedge_layers *layers)
  * two of them fit the int of every processor.
  */
 static void token_channel(ecgedge_layers *layers, uint8_t i, uint8_t c,
-                          const ecgedge_rounding *rounding)
+                          const ecgedge_token_rounding *rounding)
 {
     const int8_t *weight = token_layers[i].weight[c];
     const int8_t w0 = ECGEDGE_INT8_AT(weight), w1 = ECGEDGE_INT8_AT(weight + 1);
@@ -80,13 +80,13 @@ static void token_channel(ecgedge_layers *layers, uint8_t i, uint8_t c,
         ecgedge_token_sum a = bias;
         a = (ecgedge_token_sum)(a + (w0 * token[0] + w1 * token[1]));
         a = (ecgedge_token_sum)(a + (w2 * token[2] + w3 * token[3]));
-        layers->tokens[i + 1][t][c] = ecgedge_relu_round(a, rounding);
+        layers->tokens[i + 1][t][c] = ecgedge_token_round(a, rounding);
     }
 }
 
 static void token_layer_on(ecgedge_layers *layers, uint8_t i)
 {
-    const ecgedge_rounding rounding = ecgedge_round_by(ECGEDGE_UINT8_AT(&token_layers[i].shift));
+    const ecgedge_token_rounding rounding = ecgedge_token_round_by(ECGEDGE_UINT8_AT(&token_layers[i].shift));
     for (uint8_t c = 0; c < ECGEDGE_CHANNELS; c++)
         token_channel(layers, i, c, &rounding);
 }
