@@ -46,7 +46,7 @@ class Sketch:
 def _call(command: list[str], what: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        problem = first_line(done.stderr, containing="rror:")
+        problem = first_line(done.stderr, "rror:")
         raise EcgedgeError(f"avr-gcc refuses {what} ({problem}); correct it and build again.")
 
 

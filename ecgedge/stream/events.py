@@ -68,11 +68,16 @@ class ScaleEvent:
 
 @dataclass(frozen=True)
 class BoardEvent:
-    """The board introduced itself."""
+    """The board introduced itself.
+
+    `same_program` says whether it runs the simulator's program, so that their beats are compared;
+    null when its name does not tell.
+    """
 
     event: ClassVar[str] = "board"
     name: str
     rate_hz: float
+    same_program: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,27 @@ class BoardBeatEvent:
     label: str
     scores: tuple[int, ...]
     rr_samples: int
+
+
+@dataclass(frozen=True)
+class BoardDiffersEvent:
+    """The board says something else than the simulator for the same samples.
+
+    Attributes
+    ----------
+    time_s : float or None
+        Time of the simulator's R peak; None when it has no beat there.
+    sample : int
+        The R peak among the samples that went into the program.
+    board, simulator : str
+        What each says: class, scores, RR interval in samples, quality; or ``"no beat"``.
+    """
+
+    event: ClassVar[str] = "board_differs"
+    time_s: float | None
+    sample: int
+    board: str
+    simulator: str
 
 
 @dataclass(frozen=True)
@@ -119,9 +145,9 @@ class BeatEvent:
 class GapEvent:
     """Time without samples; told at the first sample after it. Filters and rhythm start anew.
 
-    `reason` is clock (time stamps jump), lost (the wire's counter jumps), silence, unplugged,
-    backlog (the host stalled, old samples were thrown away), rate (it changed), or marked (in a
-    recording).
+    `reason` is clock (time stamps jump), lost (the wire's counter jumps), restart (the board's own
+    program started anew), silence, unplugged, backlog (the host stalled, old samples were thrown
+    away), rate (it changed), or marked (in a recording).
     """
 
     event: ClassVar[str] = "gap"
@@ -178,7 +204,11 @@ class ClippedEvent:
 
 @dataclass(frozen=True)
 class SummaryEvent:
-    """What the session saw, at its end."""
+    """What the session saw, at its end.
+
+    `board` counts the beats of a board that classifies itself: `beats`, those that were `compared`
+    with the simulator's, and `mismatches`; null when it says none.
+    """
 
     event: ClassVar[str] = "summary"
     seconds: float
@@ -195,6 +225,7 @@ class SummaryEvent:
     garbage_bytes: int
     clipped: int
     reconnects: int
+    board: dict[str, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,6 +265,7 @@ Event = (
     | ScaleEvent
     | BoardEvent
     | BoardBeatEvent
+    | BoardDiffersEvent
     | BeatEvent
     | GapEvent
     | LeadOffEvent

@@ -52,7 +52,7 @@ FORMATS: dict[str, WireFormat] = {
             "chords", 230400, ChordsParser, lambda hz: ChordsEncoder(), b"START\n", b"STOP\n"
         ),
         WireFormat("healthypi", 115200, HealthypiParser, lambda hz: HealthypiEncoder()),
-        WireFormat("ecgedge", 115200, FrameParser, FrameEncoder),
+        WireFormat("ecgedge", 115200, FrameParser, FrameEncoder, b"s"),
     )
 }
 

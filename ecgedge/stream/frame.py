@@ -4,7 +4,7 @@
 bytes        value  meaning
 ===========  =====  =====================================================================
 0, 1         EC ED  start of a frame
-2                   type: 1 info, 2 samples, 3 beat; others are reserved and skipped
+2                   type: 1 info, 2 samples, 3 beat, 4 self-test; others are reserved and skipped
 3                   length n of the payload, 0 ... 250
 4 ... 7             number, u32: of the first sample in the frame, or of the R peak
 8 ... 7 + n         payload
@@ -15,15 +15,19 @@ Everything is little-endian. Payloads:
 
 - info: rate in mHz (u32), then a name in UTF-8 (up to 32 bytes). Sent at the start and about once a
   second, so that a client that comes late learns the rate; its number is that of the next sample.
-- samples: flags (u8; bit 0 a lead is off, bit 1 the converter is at a rail), then samples (i16).
-- beat: class (u8), flags (u8; bit 0 found late), RR interval before it in samples (u16, 0 unknown),
-  scores (i32 each, on the scale 2**-14).
+- samples: flags (u8; bit 0 a lead is off, bit 1 the converter is at a rail, bit 2 the board's own
+  program starts anew with the first of them), then samples (i16).
+- beat: class (u8), flags (u8; bit 0 found late, bits 1 and 2 quality: 0 good, 1 flat, 2 clipped),
+  RR interval before it in samples (u16, 0 unknown), scores (i32 each, on the scale 2**-14).
+- self-test, the answer to the command ``t``: 1 passed or 0 (u8), layer (u8), position (u8), 0 (u8),
+  expected and actual value (i32 each); its number is how many integers were compared.
 """
 
 import struct
 from collections.abc import Sequence
 
 from ecgedge.stream.wire import (
+    Begins,
     BoardBeat,
     Clipped,
     Gap,
@@ -32,13 +36,15 @@ from ecgedge.stream.wire import (
     LeadOff,
     Lost,
     Sample,
+    SelftestResult,
     WireEvent,
 )
 from firmware_sim.errors import EcgedgeError
 
 SYNC = b"\xec\xed"
-INFO, SAMPLES, BEAT = 1, 2, 3
-LEAD_OFF, CLIPPED = 1, 2
+INFO, SAMPLES, BEAT, SELFTEST = 1, 2, 3, 4
+LEAD_OFF, CLIPPED, BEGINS = 1, 2, 4
+SELFTEST_RESULT = struct.Struct("<?BBxii")
 HEAD = 8
 MAX_PAYLOAD = 250
 SAMPLES_PER_FRAME = 8
@@ -98,6 +104,12 @@ def beat_frame(beat: BoardBeat) -> bytes:
     """Return the frame of a beat that the board classified."""
     head = struct.pack("<BBH", beat.label, beat.flags, beat.rr_samples)
     return frame(BEAT, beat.sample, head + struct.pack(f"<{len(beat.scores)}i", *beat.scores))
+
+
+def selftest_frame(result: SelftestResult) -> bytes:
+    """Return the frame in which a board says what its self-test found."""
+    passed, compared, *where = result
+    return frame(SELFTEST, compared, SELFTEST_RESULT.pack(passed, *where))
 
 
 class FrameParser:
@@ -172,12 +184,20 @@ class FrameParser:
             label, flags, rr = struct.unpack_from("<BBH", payload)
             scores = struct.unpack_from(f"<{len(payload) // 4 - 1}i", payload, 4)
             events.append(BoardBeat(number, label, flags, rr, scores))
+        elif kind == SELFTEST and len(payload) == SELFTEST_RESULT.size:
+            passed, *where = SELFTEST_RESULT.unpack(payload)
+            events.append(SelftestResult(passed, number, *where))
 
     def _samples(self, number: int, payload: bytes, events: list[WireEvent]) -> None:
         values = struct.unpack_from(f"<{(len(payload) - 1) // 2}h", payload, 1)
         if self._next is not None and number != self._next:
             ahead = (number - self._next) % _WRAP
-            events.append(Lost(ahead) if ahead < _WRAP // 2 else Gap())
+            if ahead < _WRAP // 2:
+                events.append(Lost(ahead))
+            elif not payload[0] & BEGINS:
+                events.append(Gap())
+        if payload[0] & BEGINS:
+            events.append(Begins(number))
         self._next = (number + len(values)) % _WRAP
         if payload[0] & CLIPPED:
             events.append(Clipped())

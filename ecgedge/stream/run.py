@@ -17,6 +17,8 @@ GRACE_S = 5.0
 """A live stream that should stop after S seconds of signal stops this much later without one."""
 UNCLEAR_S = 2.0
 """A line whose format is not recognized by then is read at the next speed."""
+START = b"s"
+"""The command that lets a board of the `ecgedge` format start anew."""
 PACED_BYTES = 128
 PACED_SAMPLES = 16
 
@@ -115,6 +117,8 @@ def run_live(
                 _give(sinks, session.tick(now_s()))
         if session.unclear_s(now_s()) > UNCLEAR_S and (baud := source.next_baud()) is not None:
             _give(sinks, session.other_baud(baud))
+        if session.wants_start():
+            source.send(START)
         _refresh(sinks)
         limit_s = session.options.stop_s
         if limit_s is not None and now_s() - began_s > limit_s + GRACE_S:

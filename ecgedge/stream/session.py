@@ -13,6 +13,7 @@ a serial port, a file and a test take the same path. Its stages:
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from ecgedge.stream.board_watch import BoardWatch, is_program
 from ecgedge.stream.events import (
     BaudEvent,
     BeatEvent,
@@ -41,6 +42,7 @@ from ecgedge.stream.timeline import Placed, Timeline
 from ecgedge.stream.units import ClipWatch, Scale
 from ecgedge.stream.warmup import Warmup
 from ecgedge.stream.wire import (
+    Begins,
     BoardBeat,
     Clipped,
     Gap,
@@ -155,6 +157,8 @@ class Session:
         self._silent = False
         self._unplugged_s: float | None = None
         self._board: Info | None = None
+        self._board_watch = BoardWatch(program)
+        self._start_asked = False
         self._lost = 0
         self._garbage_bytes = 0
         self._events: list[Event] = []
@@ -173,6 +177,21 @@ class Session:
     def time_s(self) -> float:
         """Seconds of the stream so far."""
         return self._timeline.now_s if self._timeline else 0.0
+
+    def wants_start(self) -> bool:
+        """Say, once a connection, whether the board should start anew for its beats to be compared.
+
+        It runs our program at our rate, its beginning was missed, and samples come.
+        """
+        wanted = (
+            not self._start_asked
+            and self._any_sample
+            and not self._board_watch.joined
+            and self._runs_our_program
+            and self._takes_samples_as_they_are
+        )
+        self._start_asked = self._start_asked or wanted
+        return wanted
 
     def start(self) -> list[Event]:
         """Return the event that opens a stream."""
@@ -239,6 +258,7 @@ class Session:
         away_s = 0.0 if self._unplugged_s is None else now_s - self._unplugged_s
         self._unplugged_s = None
         self._heard_s = now_s
+        self._start_asked = False
         self._intake.restart()
         self._tell(ReconnectEvent(self.time_s, port, away_s))
         return self._told()
@@ -293,7 +313,19 @@ class Session:
             garbage_bytes=self._garbage_bytes,
             clipped=tally.clipped,
             reconnects=tally.reconnects,
+            board=self._board_watch.totals(),
         )
+
+    @property
+    def _runs_our_program(self) -> bool:
+        return self._board is not None and is_program(self._board, self.program) is True
+
+    @property
+    def _takes_samples_as_they_are(self) -> bool:
+        """What goes into the program is what was on the wire."""
+        rate = self.rate
+        exact = rate is not None and rate_to_use(rate.measured_hz, self.program.fs)
+        return exact == self.program.fs and self._scale.is_identity
 
     def _tell(self, event: Event) -> None:
         """Put an event out; beats beyond the last one wanted are not told."""
@@ -412,6 +444,7 @@ class Session:
                 self._hear(arrival_s)
                 self._lead_off(timeline)
             case Lost(samples) if timeline is not None:
+                self._board_watch.ends(whole=False)
                 self._lost += samples
                 if not timeline.has_clock:
                     timeline.pass_by(samples * timeline.period_s)
@@ -419,14 +452,14 @@ class Session:
                     self._cut("lost")
             case Gap(reason):
                 self._cut(reason)
+            case Begins(number):
+                self._begin_anew(number)
             case Clipped():
                 self._clipped()
             case Info():
                 self._info(event)
             case BoardBeat():
-                labels = self.program.labels
-                label = labels[event.label] if event.label < len(labels) else str(event.label)
-                self._tell(BoardBeatEvent(event.sample, label, event.scores, event.rr_samples))
+                self._board_beat(event)
             case Garbage():
                 self._garbage(event)
             case _:
@@ -464,25 +497,50 @@ class Session:
     def _lead_off(self, timeline: Timeline) -> None:
         self.lead_is_off = True
         if not self._lead_off_told:
-            self._cut("lead off")
+            self._cut("lead off", whole=True)
             self._lead_off_told = True
             self._tell(LeadOffEvent(timeline.now_s, True, 0.0))
         timeline.cut()
         if not timeline.has_clock:
             timeline.pass_by(timeline.period_s)
 
-    def _cut(self, reason: str) -> None:
-        """Break the stream: the next sample does not join on, for this reason."""
+    def _cut(self, reason: str, *, whole: bool = False) -> None:
+        """Break the stream: the next sample does not join on, for this reason.
+
+        `whole`: a board that classifies itself has ended there too, and said all its beats.
+        """
         self._end_stretch()
+        for event in self._board_watch.ends(whole=whole):
+            self._tell(event)
         self._reason = reason
         if self._timeline is not None:
             self._timeline.cut(by_arrival=reason in BY_ARRIVAL)
 
+    def _begin_anew(self, number: int) -> None:
+        """The board's own program starts with the next sample, and so does ours."""
+        self._cut("restart", whole=True)
+        if self._takes_samples_as_they_are and self._runs_our_program:
+            self._board_watch.begins(number, self._finder.samples)
+
+    def _board_beat(self, beat: BoardBeat) -> None:
+        labels = self.program.labels
+        label = labels[beat.label] if beat.label < len(labels) else str(beat.label)
+        self._tell(BoardBeatEvent(beat.sample, label, beat.scores, beat.rr_samples))
+        for event in self._board_watch.board_says(beat):
+            self._tell(event)
+
+    def _find(self, events: Sequence[Event]) -> None:
+        """Tell what the program found, and compare it with what the board says."""
+        for event in events:
+            self._tell(event)
+            if isinstance(event, BeatEvent):
+                for difference in self._board_watch.simulator_says(event):
+                    self._tell(difference)
+
     def _end_stretch(self) -> None:
         """Let the program finish with the samples that join on."""
         self._push()
-        for event in self._finder.cut():
-            self._tell(event)
+        self._find(self._finder.cut())
         if self._watch is not None:
             self._watch.gap()
 
@@ -503,8 +561,7 @@ class Session:
         self._tell(SamplesEvent(times_s, values, after_gap))
         if self._clips.samples(values):
             self._clipped()
-        for event in self._finder.push(times_s, values):
-            self._tell(event)
+        self._find(self._finder.push(times_s, values))
 
     def _clipped(self) -> None:
         if self.time_s - self._clipped_s >= CLIPPED_EVERY_S:
@@ -521,9 +578,10 @@ class Session:
             self._warmup.knows(rate)
         elif self.options.rate_hz is None:
             self._change_rate(rate)
-        self._tell(BoardEvent(info.name, info.rate_hz))
+        self._tell(BoardEvent(info.name, info.rate_hz, is_program(info, self.program)))
 
     def _garbage(self, garbage: Garbage) -> None:
+        self._board_watch.ends(whole=False)
         self._garbage_bytes += garbage.size
         if self.options.strict and garbage.reason == "too large":
             raise EcgedgeError(too_large(self.options.source))

@@ -244,6 +244,13 @@ class SerialSource:
             raise item
         return item
 
+    def send(self, data: bytes) -> None:
+        """Write to the port; nothing happens when it is not there."""
+        opened = self._opened
+        if opened is not None:
+            with contextlib.suppress(OSError):
+                opened.write(data)
+
     def next_baud(self) -> int | None:
         """Read the line at the next speed; None when all were tried, or speeds mean nothing."""
         left = self._bauds[self._bauds.index(self.baud) + 1 :]

@@ -15,6 +15,7 @@ from rich.text import Text
 from ecgedge.stream.events import (
     BaudEvent,
     BeatEvent,
+    BoardDiffersEvent,
     BoardEvent,
     ClippedEvent,
     Event,
@@ -87,7 +88,13 @@ def describe(event: Event, program: Program) -> str | None:
         case ScaleEvent():
             return f"scale: counts = (value - {event.offset:g}) x {event.factor:g}"
         case BoardEvent():
-            return f"board: {event.name}, {event.rate_hz:g} Hz"
+            return f"board: {event.name}, {event.rate_hz:g} Hz{_other_program(event)}"
+        case BoardDiffersEvent():
+            where = "" if event.time_s is None else f"{clock_text(event.time_s)}  "
+            return (
+                f"{where}sample {event.sample}: the board says {event.board}; "
+                f"the simulator says {event.simulator}"
+            )
         case BeatEvent():
             shares = dict(zip(program.labels, confidence(program, event.scores), strict=True))
             rr = f"RR {event.rr_s * 1000:4.0f} ms" if event.rr_s else "RR    ? ms"
@@ -115,6 +122,13 @@ def describe(event: Event, program: Program) -> str | None:
             return None
 
 
+def _other_program(event: BoardEvent) -> str:
+    """Say it when the board's beats are those of another program."""
+    if event.same_program is not False:
+        return ""
+    return "; it runs another program than the simulator, so their beats are not compared"
+
+
 def _rate_text(event: RateEvent) -> str:
     source = {
         "clock": "by its clock",
@@ -132,8 +146,19 @@ def _rate_text(event: RateEvent) -> str:
 def _summary_text(event: SummaryEvent) -> str:
     classes = ", ".join(f"{label} {count}" for label, count in event.classes.items())
     rate = f", {event.heart_rate_bpm:.0f}/min" if event.heart_rate_bpm else ""
-    rest = "".join(f"; {text}" for text in _troubles(event))
+    rest = "".join(f"; {text}" for text in [*_board_text(event), *_troubles(event)])
     return f"{event.beats} beats in {event.seconds:.1f} s{rate}: {classes}{rest}"
+
+
+def _board_text(event: SummaryEvent) -> list[str]:
+    """How the beats of a board that classifies itself compare."""
+    if event.board is None:
+        return []
+    beats, compared, wrong = (event.board[key] for key in ("beats", "compared", "mismatches"))
+    if not compared:
+        return [f"board: {beats} beats, none compared"]
+    differ = f", {wrong} DIFFER" if wrong else ""
+    return [f"board: {beats} beats, {compared - wrong} agree with the simulator{differ}"]
 
 
 def _troubles(event: SummaryEvent) -> list[str]:
@@ -252,7 +277,10 @@ class LiveView:
             case GapEvent() | LeadOffEvent():
                 self._note(event)
                 self._breaks.append(self._newest + 1)
-            case ReconnectEvent() | ClippedEvent() | ScaleEvent() | BoardEvent() | BaudEvent():
+            case (
+                ReconnectEvent() | ClippedEvent() | ScaleEvent() | BoardEvent() | BaudEvent()
+                | BoardDiffersEvent()
+            ):  # fmt: skip
                 self._note(event)
             case _:
                 pass

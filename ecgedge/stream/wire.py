@@ -49,6 +49,18 @@ class Gap(NamedTuple):
     reason: str = "marked"
 
 
+class Begins(NamedTuple):
+    """The board's own program starts anew with the next sample: nothing before it counts.
+
+    Attributes
+    ----------
+    number : int
+        Number of that sample, in the board's counting.
+    """
+
+    number: int
+
+
 class Clipped(NamedTuple):
     """The board says that its converter was at a rail."""
 
@@ -78,7 +90,7 @@ class BoardBeat(NamedTuple):
     label : int
         Class index.
     flags : int
-        Bit 0: found late, by searching back.
+        Bit 0: found late, by searching back. Bits 1 and 2: quality, 0 good, 1 flat, 2 clipped.
     rr_samples : int
         RR interval before the beat; 0 when it is not known.
     scores : tuple of int
@@ -90,6 +102,28 @@ class BoardBeat(NamedTuple):
     flags: int
     rr_samples: int
     scores: tuple[int, ...]
+
+
+class SelftestResult(NamedTuple):
+    """What a board's self-test found.
+
+    Attributes
+    ----------
+    passed : bool
+    compared : int
+        Integers that were compared.
+    layer, position : int
+        Where the first one that differs is, as in `export/c/ecgedge_selftest.h`.
+    expected, actual : int
+        What it should be, and what it is.
+    """
+
+    passed: bool
+    compared: int
+    layer: int
+    position: int
+    expected: int
+    actual: int
 
 
 class Garbage(NamedTuple):
@@ -112,7 +146,9 @@ class Garbage(NamedTuple):
     line: int = 0
 
 
-WireEvent = Sample | LeadOff | Lost | Gap | Clipped | Info | BoardBeat | Garbage
+WireEvent = (
+    Sample | LeadOff | Lost | Gap | Begins | Clipped | Info | BoardBeat | SelftestResult | Garbage
+)
 
 
 class Parser(Protocol):
