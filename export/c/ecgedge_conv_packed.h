@@ -14,8 +14,8 @@
 #define CONV_BATCH 2
 #endif
 
-/* Keeps the compiler from taking packed weights apart again. */
-#ifdef __GNUC__
+/* Keeps the compiler from taking packed weights apart again; nothing for an analyzer to see. */
+#if defined(__GNUC__) && !defined(__FRAMAC__)
 #define CONV_HIDE(w) __asm__("" : "+r"(w))
 #else
 #define CONV_HIDE(w) ((void)0)
@@ -33,8 +33,7 @@ static inline uint32_t conv_load(const int8_t *x)
     return (uint32_t)(int32_t)*x;
 }
 
-static void ecgedge_convolve_pair(const int8_t *x, uint32_t count, const conv_pair *pair,
-                                  int32_t *sums)
+static void convolve_pair(const int8_t *x, uint32_t count, const conv_pair *pair, int32_t *sums)
 {
     const uint32_t bias = pair->bias;
     uint32_t w0 = pair->weight[0], w1 = pair->weight[1];

@@ -37,14 +37,14 @@ static const conv_weights conv_table[ECGEDGE_BRANCHES] = {
 /* Adds up two channels of `count` rectified outputs into sums[0] and sums[1]. */
 #ifdef CONV_IN_ASSEMBLY
 void ecgedge_convolve_pair(const int8_t *x, uint32_t count, const conv_pair *pair, int32_t *sums);
+#define convolve_pair ecgedge_convolve_pair
 #else
-static void ecgedge_convolve_pair(const int8_t *x, uint32_t count, const conv_pair *pair,
-                                  int32_t *sums);
+static void convolve_pair(const int8_t *x, uint32_t count, const conv_pair *pair, int32_t *sums);
 #endif
 
 void ecgedge_convolve(const int8_t *x, uint16_t count, uint8_t branch, int32_t *sums)
 {
     const conv_weights *weights = &conv_table[branch];
-    ecgedge_convolve_pair(x, count, &weights->pair[0], sums);
-    ecgedge_convolve_pair(x, count, &weights->pair[1], sums + 2);
+    convolve_pair(x, count, &weights->pair[0], sums);
+    convolve_pair(x, count, &weights->pair[1], sums + 2);
 }
