@@ -13,6 +13,7 @@ PACKAGES = {
     "wasm-ld": "lld",
     "node": "nodejs",
     "cppcheck": "cppcheck",
+    "frama-c": "frama-c-base",
     "nm": "binutils",
     "objdump": "binutils",
     "readelf": "binutils",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from firmware_sim.interval import Quantity
+    from firmware_sim.program import Program
     from firmware_sim.prove import Proof
     from firmware_sim.prove_network import Reach
 
@@ -29,13 +30,20 @@ WIDE = 120
     help="Write certificate and golden layers anew first, with card and checksums: for a bundle "
     "of an earlier version.",
 )
+@click.option(
+    "--eva",
+    is_flag=True,
+    help="Also let Frama-C look for undefined behaviour in the C library; takes half a minute.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @click.pass_context
-def prove(context: click.Context, bundle: str | None, write: bool, as_json: bool) -> None:
+def prove(
+    context: click.Context, bundle: str | None, write: bool, eva: bool, as_json: bool
+) -> None:
     """Prove that no input can overflow a program, and check the bundle's certificate.
 
     The bounds are proved afresh and their witnesses replayed through the simulator. Ends with code
-    0 only if everything fits and the certificate says exactly that.
+    0 only if everything fits, the certificate says exactly that, and Eva raises no alarm.
     """
     from ecgedge.verification.checks import check_proof
     from ecgedge.zoo import find_bundle
@@ -48,11 +56,26 @@ def prove(context: click.Context, bundle: str | None, write: bool, as_json: bool
         read = renew(read)
     proof, checked = make_proof(read.program), check_proof(read)
     ok = checked["ok"] and checked["certificate_matches"]
+    if not as_json:
+        _print_proof(read.name, proof, checked)
+    if eva:
+        checked["eva"] = _run_eva(read.program, show=not as_json)
+        ok = ok and checked["eva"]["ok"]
     if as_json:
         click.echo(json.dumps({**certificate(proof), **checked, "ok": ok}))
-    else:
-        _print_proof(read.name, proof, checked)
     context.exit(0 if ok else 1)
+
+
+def _run_eva(program: "Program", *, show: bool) -> dict[str, Any]:
+    """Return what Eva finds in the C library, for JSON; show each analysis when it is done."""
+    from ecgedge.verification.eva import eva, summary
+
+    runs = []
+    for run in eva(program):
+        runs.append(run)
+        if show:
+            click.echo(f"{'Eva' if run.ok else 'FAILED: Eva'}: {run}.")
+    return summary(runs)
 
 
 def _print_proof(name: str, proof: "Proof", checked: dict[str, Any]) -> None:

@@ -1,0 +1,27 @@
+/* For Frama-C's Eva: the network on every beat and every RR context at once. */
+#include "__fc_builtin.h"
+#include "ecgedge_network.h"
+
+static int8_t beat[ECGEDGE_WINDOW], context[5];
+static ecgedge_layers layers;
+static int32_t scores[ECGEDGE_LABELS];
+
+static void choose(int8_t *values, uint16_t count)
+{
+    for (uint16_t i = 0; i < count; i++)
+        values[i] = (int8_t)Frama_C_interval(-127, 127);
+}
+
+int main(void)
+{
+    choose(beat, ECGEDGE_WINDOW);
+    choose(context, 5);
+    ecgedge_run(beat, context, &layers);
+    /*@ assert \subset(layers.tokens[0 .. ECGEDGE_LAYERS][0 .. ECGEDGE_TOKENS - 1]
+                                    [0 .. ECGEDGE_CHANNELS - 1], (0 .. 127)); */
+    /*@ assert \subset(layers.mean[0 .. ECGEDGE_CHANNELS - 1], (0 .. 127)); */
+    /*@ assert layers.label < ECGEDGE_LABELS; */
+    const uint8_t label = ecgedge_network(beat, context, scores);
+    /*@ assert label < ECGEDGE_LABELS; */
+    return label;
+}

@@ -1,0 +1,188 @@
+"""Frama-C's Eva as a witness: no alarm in what is exported, alarms in what is tampered with."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ecgedge.chips import ToolMissing
+from ecgedge.cli.main import cli
+from ecgedge.verification.eva import TARGETS, Target, analyze
+from ecgedge.verification.firmware import write_library
+from ecgedge.zoo import shipped_bundles
+from firmware_sim.errors import EcgedgeError
+from firmware_sim.program import Program, load_program
+from tests.programs import random_program
+from tests.tools import needs
+
+PLAIN, AVR = TARGETS[:2]
+SHAPES = {
+    "two labels, three layers": {"window": 250, "classes": 2, "context": 0, "depth": 3},
+    "wide accumulators": {"window": 125, "classes": 5, "bound": "tanh", "depth": 2},
+    "500 Hz": {"window": 500},
+}
+every_target = pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+
+
+def library(program: Program, folder: Path, **changes: str) -> Path:
+    """The C library, with constants of its header changed."""
+    write_library(program, folder)
+    header = folder / "ecgedge_program.h"
+    text = header.read_text()
+    for name, value in changes.items():
+        text, n = re.subn(rf"(#define ECGEDGE_{name}) .*", rf"\1 {value}", text)
+        assert n == 1, name
+    header.write_text(text)
+    return folder
+
+
+def fake_frama_c(folder: Path, monkeypatch: pytest.MonkeyPatch, says: str) -> None:
+    (folder / "says").write_text(says)
+    tool = folder / "frama-c"
+    tool.write_text('#!/bin/sh\n/bin/cat "${0%/*}/says"\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+
+
+@pytest.mark.slow
+@needs("frama-c")
+@every_target
+@pytest.mark.parametrize("name", shipped_bundles())
+def test_no_alarm_in_the_network_of_a_shipped_bundle(
+    name: str, target: Target, tmp_path: Path
+) -> None:
+    program = load_program(shipped_bundles()[name] / "program.json")
+    run = analyze(library(program, tmp_path), "network", target)
+    assert run.alarms == ()
+    assert run.functions >= 15
+    assert run.statements >= 200
+    assert run.assertions == 4
+
+
+@pytest.mark.slow
+@needs("frama-c")
+@every_target
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_no_alarm_in_networks_of_other_shapes(
+    shape: dict[str, object], target: Target, tmp_path: Path
+) -> None:
+    program = random_program(17, **shape)  # type: ignore[arg-type]
+    assert analyze(library(program, tmp_path), "network", target).ok
+
+
+@pytest.mark.slow
+@needs("frama-c")
+def test_accumulators_that_are_said_to_fit_16_bits_raise_an_alarm(tmp_path: Path) -> None:
+    program = random_program(17, window=125, bound="tanh")
+    lie = {"CONV_BITS": "16", "CONV_LEAST": "-16384", "CONV_GREATEST": "16384"}
+    folder = library(program, tmp_path, **lie)
+    (folder / "ecgedge_widths.h").write_text("/* What the compiler checks is left out. */\n")
+    run = analyze(folder, "network", PLAIN)
+    assert not run.ok
+    assert run.alarms[0].file == "ecgedge_conv_plain.h"
+    assert "signed downcast" in run.alarms[0].text
+
+
+@pytest.mark.slow
+@needs("frama-c")
+def test_tokens_that_are_said_to_fit_16_bits_raise_an_alarm(tmp_path: Path) -> None:
+    program = random_program(17, window=125)
+    row = "{127, 127, 127, 127}"
+    layers = f"{{{{{{{row}, {row}, {row}, {row}}}, {row}, 7}}}}"
+    lie = {"TOKEN_BITS": "16", "LAYER_LIST": layers}
+    run = analyze(library(program, tmp_path, **lie), "network", AVR)
+    assert run.alarms[0].file == "ecgedge_network.c"
+    assert "signed overflow" in run.alarms[0].text
+
+
+@pytest.mark.slow
+@needs("frama-c")
+def test_a_pool_that_reaches_beyond_the_window_raises_an_alarm(tmp_path: Path) -> None:
+    program = random_program(17, window=125)
+    run = analyze(library(program, tmp_path, GLOBAL_POOL="124"), "network", PLAIN)
+    assert any("invalid pointer" in alarm.text for alarm in run.alarms)
+
+
+@pytest.mark.slow
+@needs("frama-c")
+def test_code_that_does_not_parse_is_one_sentence(tmp_path: Path) -> None:
+    folder = library(random_program(17, window=125), tmp_path, CONV_BITS="8")
+    with pytest.raises(EcgedgeError, match=r"Frama-C shows nothing of the C library.*correct"):
+        analyze(folder, "network", PLAIN)
+
+
+@pytest.mark.slow
+@needs("frama-c")
+def test_the_command_shows_every_analysis() -> None:
+    result = CliRunner().invoke(cli, ["prove", "beat-150", "--eva", "--json"])
+    assert result.exit_code == 0
+    content = json.loads(result.stdout)
+    assert content["ok"] is True
+    assert content["eva"]["ok"] is True
+    assert content["eva"]["alarms"] == 0
+    assert [run["target"] for run in content["eva"]["runs"]] == [t.name for t in TARGETS]
+
+
+ONE_ALARM = """[eva:alarm] ecgedge_network.c:82: Warning:
+  signed downcast.
+  assert a <= 32767;
+[eva:summary] ====== ANALYSIS SUMMARY ======
+  17 functions analyzed (out of 82): 20% coverage.
+  In these functions, 216 statements reached (out of 217): 99% coverage.
+  1 alarm generated by the analysis:
+"""
+
+
+def test_an_alarm_ends_the_command_with_an_error_and_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_frama_c(tmp_path, monkeypatch, ONE_ALARM)
+    result = CliRunner().invoke(cli, ["prove", "beat-150", "--eva"])
+    assert result.exit_code == 1
+    assert (
+        "FAILED: Eva: 1 alarm (network, plain kernel, 32-bit int), the first in "
+        "ecgedge_network.c:82: signed downcast. assert a <= 32767;" in result.stdout
+    )
+    found = json.loads(CliRunner().invoke(cli, ["prove", "beat-150", "--eva", "--json"]).stdout)
+    assert found["ok"] is found["eva"]["ok"] is False
+    assert found["eva"]["alarms"] == len(TARGETS)
+    assert found["eva"]["runs"][0]["alarms"][0]["line"] == 82
+
+
+NEVER_ENDS = """[eva:summary] ====== ANALYSIS SUMMARY ======
+  17 functions analyzed (out of 82): 20% coverage.
+  In these functions, 216 statements reached (out of 217): 99% coverage.
+  No errors or warnings raised during the analysis.
+  0 alarms generated by the analysis.
+    Assertions        0 valid     0 unknown     0 invalid      0 total
+"""
+
+
+@pytest.mark.parametrize(
+    ("says", "problem"),
+    [
+        ("", "it says nothing"),
+        ("[kernel] User Error: cannot find x.h\n", "cannot find x.h"),
+        (NEVER_ENDS, "it never reaches the driver's end"),
+    ],
+)
+def test_silence_is_not_taken_for_the_absence_of_alarms(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, problem: str
+) -> None:
+    fake_frama_c(tmp_path, monkeypatch, says)
+    folder = library(random_program(17, window=125), tmp_path / "library")
+    with pytest.raises(EcgedgeError, match=problem):
+        analyze(folder, "network", PLAIN)
+
+
+def test_a_missing_frama_c_names_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = CliRunner().invoke(cli, ["prove", "beat-150", "--eva"])
+    assert isinstance(result.exception, ToolMissing)
+    assert str(result.exception) == (
+        "frama-c is not installed; the Debian package frama-c-base brings it."
+    )
