@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,24 @@ def test_no_alarm_in_networks_of_other_shapes(
     shape: dict[str, object], target: Target, tmp_path: Path
 ) -> None:
     program = random_program(17, **shape)  # type: ignore[arg-type]
+    assert analyze(library(program, tmp_path), "network", target).ok
+
+
+@pytest.mark.slow
+@needs("frama-c")
+@every_target
+@pytest.mark.parametrize("shifts", [(0, 0, 0), (24, 14, 7)], ids=str)
+def test_no_alarm_at_the_least_and_greatest_shifts_of_the_format(
+    shifts: tuple[int, int, int], target: Target, tmp_path: Path
+) -> None:
+    pool, layer, mean = shifts
+    program = random_program(17, window=125)
+    program = replace(
+        program,
+        branches=tuple(replace(branch, shift=pool) for branch in program.branches),
+        layers=tuple(replace(each, shift=layer) for each in program.layers),
+        mean_shift=mean,
+    )
     assert analyze(library(program, tmp_path), "network", target).ok
 
 
