@@ -140,7 +140,7 @@ def stream(
         stop_s=duration,
         stop_beats=beats,
     )
-    session = Session(_program(model), Pipeline, options)
+    session = Session(read_program(model), Pipeline, options)
     with stop_on_signals() as stop, _until_pipe_closes():
         if replay is not None:
             file = open_replay(replay, lead)
@@ -158,7 +158,7 @@ def _finite(speed: float | None) -> float | None:
     return None if speed is None or speed == float("inf") else speed
 
 
-def _program(model: str | None) -> "Program":
+def read_program(model: str | None) -> "Program":
     """Read the program of a bundle, the shipped one by default, or a program.json by itself."""
     from ecgedge.zoo import find_bundle
     from export.bundle import read_bundle
@@ -231,6 +231,13 @@ def _sinks(session: "Session", out: Path | None, *, as_json: bool) -> "Iterator[
     metavar="X|max",
     help="1 is real time.",
 )
+@click.option(
+    "--firmware",
+    is_flag=False,
+    flag_value="auto",
+    metavar="BUNDLE|ELF|auto",
+    help="Run the firmware of a program in a simulated Uno that samples the record.",
+)
 @click.option("--rate", type=RATE, metavar="HZ", help="Resample the record; rate of a CSV file.")
 @click.option("--start", type=NOT_NEGATIVE, default=0.0, metavar="S", help="Begin at S.")
 @click.option("--seconds", type=POSITIVE, metavar="N", help="Send N seconds only.")
@@ -249,13 +256,16 @@ def _sinks(session: "Session", out: Path | None, *, as_json: bool) -> "Iterator[
     show_default=True,
     help="Send nothing while nobody listens.",
 )
+@click.pass_context
 def device(
+    context: click.Context,
     record: str | None,
     data: Path | None,
     lead: str,
     csv: Path | None,
     wire: str,
     speed: float,
+    firmware: str | None,
     rate: float | None,
     start: float,
     seconds: float | None,
@@ -271,13 +281,22 @@ def device(
     RECORD is a name, such as 208, or the path of a WFDB record. A name is looked up in the database
     if that is there, otherwise in the bundled excerpt. The path to open is printed first, and again
     when the board was unplugged and comes back.
+
+    With --firmware the board is a simulated Uno: its converter samples the record, and what it says
+    comes from the chip. A CSV file then holds codes of its converter, 0 ... 1023.
     """
+    from ecgedge.cli.firmware import program_of, rate_of, refuse_options, run_firmware
     from ecgedge.stream.device import Behaviour, VirtualBoard
     from ecgedge.stream.device_input import recording_of_csv, recording_of_record
     from ecgedge.stream.run import stop_on_signals
 
     if (record is None) == (csv is None):
         raise click.UsageError("give either a record, such as 208, or --csv FILE.")
+    program = None
+    if firmware is not None:
+        refuse_options(context)
+        program = program_of(firmware)
+        rate = rate_of(program, rate)
     if csv is not None:
         recording = recording_of_csv(csv, rate)
     else:
@@ -285,6 +304,17 @@ def device(
         folder, name = _place(record, data)
         recording = recording_of_record(folder, name, lead, rate)
     recording = recording.part(start, seconds)
+    if firmware is not None:
+        run_firmware(
+            firmware,
+            program,
+            recording,
+            speed=_finite(speed),
+            lead_off=lead_off,
+            link=link,
+            announce=lambda path: _line(path if link is None else str(link)),
+        )
+        return
     behaviour = Behaviour(
         speed=_finite(speed),
         lead_off=lead_off,

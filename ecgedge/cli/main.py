@@ -26,6 +26,7 @@ COMMANDS = {
     "simulate": ("simulate", "Run the firmware on a recording."),
     "stream": ("live", "Classify live beats from a serial port or a file."),
     "device": ("live", "A virtual AD8232 board that replays a recording."),
+    "selftest": ("selftest", "Let a board test itself against known answers."),
 }
 """Command name -> (module in ecgedge.cli, one line of help). The module names its command alike."""
 

@@ -1,7 +1,7 @@
 """What the virtual board replays: a WFDB record, or a CSV file read as the stream would read it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ecgedge.stream.intake import Intake, too_large
@@ -22,11 +22,17 @@ class Recording:
         Counts, or whatever numbers the CSV file holds.
     rate_hz : float
         Samples per second.
+    gain : float or None
+        Counts per millivolt; None where the file does not say.
+    baseline : float
+        Counts at 0 mV.
     """
 
     name: str
     values: Sequence[float]
     rate_hz: float
+    gain: float | None = None
+    baseline: float = 0.0
 
     def part(self, start_s: float, seconds: float | None) -> "Recording":
         """Return a part of it.
@@ -44,7 +50,7 @@ class Recording:
             raise EcgedgeError(
                 f"{self.name} is {length_s:.1f} s long; choose another --start or --seconds."
             )
-        return Recording(self.name, values, self.rate_hz)
+        return replace(self, values=values)
 
 
 def recording_of_record(folder: Path, name: str, lead: str, rate_hz: float | None) -> Recording:
@@ -66,7 +72,13 @@ def recording_of_record(folder: Path, name: str, lead: str, rate_hz: float | Non
     record = read_record(folder, name, lead)
     if rate_hz is not None:
         record = resample_record(record, rate_hz)
-    return Recording(f"record {name}, lead {record.lead}", record.counts.tolist(), record.fs)
+    return Recording(
+        f"record {name}, lead {record.lead}",
+        record.counts.tolist(),
+        record.fs,
+        record.gain,
+        record.baseline,
+    )
 
 
 def recording_of_csv(path: Path, rate_hz: float | None) -> Recording:

@@ -24,6 +24,8 @@ SETTLE_S = 1.0
 """A reader that does not throw away its input is taken to be ready after this long."""
 EMPTY_LOOKS = 5
 LOOK_S = 0.01
+MAX_RECEIVED = 4096
+"""Bytes of the reader that wait to be taken; what it sends beyond them is lost."""
 
 
 class PseudoTerminal:
@@ -58,6 +60,7 @@ class PseudoTerminal:
         self._hangup.register(self._master, 0)
         self._ready = select.poll()
         self._ready.register(self._master, select.POLLOUT)
+        self._received = bytearray()
         self._link = link
         if link is not None:
             self._make_link(link)
@@ -84,6 +87,7 @@ class PseudoTerminal:
         while not stop.is_set():
             if not self.has_reader:
                 self._read_control()  # what an earlier reader did is no news
+                self._received.clear()
                 stop.wait(POLL_MS / 1000)
                 continue
             deadline = time.monotonic() + SETTLE_S
@@ -95,6 +99,13 @@ class PseudoTerminal:
                 return not stop.is_set()
         return False
 
+    def take(self) -> bytes:
+        """Return what the reader has sent since the last call."""
+        self._read_control()
+        received = bytes(self._received)
+        self._received.clear()
+        return received
+
     def _read_control(self) -> int:
         """Read what the other end sent; return the control bits of packet mode."""
         bits = 0
@@ -102,6 +113,8 @@ class PseudoTerminal:
             while packet := os.read(self._master, 4096):
                 if packet[0] != termios.TIOCPKT_DATA:
                     bits |= packet[0]
+                else:
+                    self._received += packet[1 : 1 + MAX_RECEIVED - len(self._received)]
         except OSError as error:
             if error.errno not in (errno.EAGAIN, errno.EIO):
                 raise
@@ -116,7 +129,7 @@ class PseudoTerminal:
             How many were written: fewer when the reader left, or `stop` was set.
         """
         done = 0
-        self._read_control()  # what the reader says is not listened to, but must not pile up
+        self._read_control()  # what the reader says must not pile up
         while done < len(data) and not stop.is_set():
             try:
                 done += os.write(self._master, data[done:])
