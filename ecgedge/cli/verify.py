@@ -68,8 +68,8 @@ def _engine_names(text: str) -> list[str] | None:
     default="all",
     show_default=True,
     help="Comma-separated: numpy, torch, ort-fixed, ort-fixed-noopt, ort-int, ort-int-noopt, "
-    "host-c, cortex-m0, cortex-m3, cortex-m4, avr. `all` skips what is not installed; a name that "
-    "cannot run is an error.",
+    "host-c, cortex-m0, cortex-m3, cortex-m4, avr, wasm. `all` skips what is not installed; a name "
+    "that cannot run is an error.",
 )
 @click.option(
     "--random",

@@ -65,6 +65,9 @@ ENGINES: dict[str, Callable[[Bundle], Engine]] = {
 }
 """Name -> function that makes the engine of a bundle."""
 
+COMPILED: tuple[str, ...] = (*CHIPS, "wasm")
+"""Engines that compile the C library: they need tools that pip does not bring."""
+
 BEATS_AT_MOST: dict[str, int] = {"avr": 24_576}
 """Engines that are too slow for a whole database -> how many of its beats they see."""
 

@@ -13,7 +13,7 @@ import pytest
 from onnx import numpy_helper
 
 from calib.float_network import load_float_network, save_float_network
-from ecgedge.verification.engines import CHIPS, ENGINES
+from ecgedge.verification.engines import COMPILED, ENGINES
 from ecgedge.verification.inputs import Source, database_source, made_sources
 from ecgedge.verification.report import Verification
 from ecgedge.verification.verify import verify
@@ -27,7 +27,7 @@ from firmware_sim.prove import prove
 from tests.networks import network_of, small_bundle
 from tests.programs import hostile_beats, hostile_contexts, random_program
 
-SOFTWARE = tuple(name for name in ENGINES if name not in CHIPS)
+SOFTWARE = tuple(name for name in ENGINES if name not in COMPILED)
 """The engines that need no compiler; the chips have tests of their own."""
 
 
