@@ -21,7 +21,11 @@ from export.golden import Golden, make_golden
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.program import Program, load_program
 
-FIRMWARE = {"c": "export.c_library:write_c", "arduino": "export.arduino_library:write_arduino"}
+FIRMWARE = {
+    "c": "export.c_library:write_c",
+    "arduino": "export.arduino_library:write_arduino",
+    "wasm": "ecgedge.page:write_wasm",
+}
 """Target -> module and function of its writer."""
 REPORT = Path("evaluation") / "report.json"
 GOLDEN_BEATS_PER_SYMBOL = 4
@@ -248,7 +252,13 @@ def find_program(source: str) -> Program:
 
 
 def export_firmware(
-    source: str, target: str, output: Path, *, name: str | None = None, overwrite: bool = False
+    source: str,
+    target: str,
+    output: Path,
+    *,
+    name: str | None = None,
+    overwrite: bool = False,
+    record: str | None = None,
 ) -> Program:
     """Write a program as firmware.
 
@@ -264,6 +274,8 @@ def export_firmware(
         Name of the program; its own unless given.
     overwrite : bool
         Replace what an earlier export wrote.
+    record : str, optional
+        For ``wasm``: the recording on its page, as `ecgedge.page.page_recording`.
 
     Raises
     ------
@@ -277,5 +289,6 @@ def export_firmware(
     program = program if name is None else program.replace(name=name)
     module, function = FIRMWARE[target].split(":")
     write = getattr(import_module(module), function)
-    write(output, program, made_by=f"ecgedge {__version__}", overwrite=overwrite)
+    options = {} if record is None else {"record": record}
+    write(output, program, made_by=f"ecgedge {__version__}", overwrite=overwrite, **options)
     return program

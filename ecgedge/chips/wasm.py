@@ -5,7 +5,6 @@ bulk memory operations and sign extension, which every browser has since 2021; w
 nothing of a C library is called.
 """
 
-import gzip
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 from ecgedge.chips.build import WARNINGS, call_tool
 from ecgedge.chips.tools import find_tool, require
 from export.c_library import library_files
+from export.wasm_page import PARTS
 from firmware_sim.program import Program
 
 GLUE = "wasm.c"
@@ -80,11 +80,4 @@ def model_wasm(program: Program) -> bytes:
 
 def glue() -> str:
     """Return the C file that makes a module of the library."""
-    import export
-
-    return (Path(export.__file__).parent / "wasm" / GLUE).read_text()
-
-
-def packed(module: bytes) -> bytes:
-    """Return a module as web servers send it: compressed with gzip, the same bytes every time."""
-    return gzip.compress(module, 9, mtime=0)
+    return (PARTS / GLUE).read_text()

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from ecgedge.chips import ToolMissing
-from ecgedge.chips.wasm import TOOLS, compile_wasm, model_wasm, packed
+from ecgedge.chips.wasm import TOOLS, compile_wasm, model_wasm
 from ecgedge.zoo import shipped_bundles
+from export.wasm_page import packed
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.program import load_program
 from tests.programs import random_program
