@@ -15,7 +15,8 @@ from export.c_library import library_files
 from export.wasm_page import PARTS
 from firmware_sim.program import Program
 
-GLUE = "wasm.c"
+GLUE, HEADER = "wasm.c", "string.h"
+"""The file that makes a module of the library, and all of a C library that it needs."""
 TOOLS = ("clang", "wasm-ld")
 STACK_BYTES = 4096
 COMPILE = (
@@ -50,7 +51,7 @@ def compile_wasm(sources: Mapping[str, str], exports: Sequence[str] = ()) -> byt
     require(*TOOLS)
     with tempfile.TemporaryDirectory(prefix="ecgedge-wasm-") as name:
         folder = Path(name)
-        for file, text in sources.items():
+        for file, text in {HEADER: (PARTS / HEADER).read_text(), **sources}.items():
             (folder / file).write_text(text)
         objects = [_compile(source) for source in sorted(folder.glob("*.c"))]
         module = folder / "module.wasm"
@@ -75,9 +76,4 @@ def model_wasm(program: Program) -> bytes:
     ToolMissing, EcgedgeError
         As `compile_wasm` and `export.c_library.library_files`.
     """
-    return compile_wasm(library_files(program) | {GLUE: glue()})
-
-
-def glue() -> str:
-    """Return the C file that makes a module of the library."""
-    return (PARTS / GLUE).read_text()
+    return compile_wasm(library_files(program) | {GLUE: (PARTS / GLUE).read_text()})

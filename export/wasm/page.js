@@ -19,7 +19,7 @@ function badge(label) {
   const [back, front] = colourOf(label, program.labels);
   const element = document.createElement("span");
   element.className = "label";
-  element.textContent = label;
+  element.textContent = shortOf(label, program.labels);
   element.style.background = back;
   element.style.color = front;
   return element;
@@ -48,7 +48,7 @@ function showNumbers(beats) {
   const rate = heartRate(beats);
   const counts = program.labels.map((label) => {
     const n = beats.filter((beat) => beat.label === label).length;
-    return card([badge(label), program.meanings[label] ?? ""], String(n));
+    return card([badge(label), program.meanings[label] ?? label], String(n));
   });
   part("numbers").replaceChildren(
     card("Heart rate", rate === null ? "–" : String(rate), "/min"),
@@ -88,7 +88,6 @@ function showText(beats) {
   part("seek").value = player.at;
   part("seek").setAttribute("aria-valuetext", `${Math.round(player.at / program.fs)} seconds`);
   part("play").textContent = player.playing ? "Pause" : player.at >= n ? "Again" : "Play";
-  part("latest").replaceChildren(...beats.slice(-NEWEST).reverse().map(row));
   if (player.playing) return;
   const shown = beats.filter((beat) => beat.sample > layout.from).map((beat) => beat.label);
   part("strip").setAttribute("aria-label", `ECG strip; labels from left to right: ${shown.join(" ")}`);
@@ -107,8 +106,11 @@ function show() {
   const { recording, limits, at } = player;
   layout = drawStrip(part("strip"), recording, limits, beats, at, program);
   part("caption").textContent = caption();
-  showNumbers(beats);
   showText(beats);
+  if (beats.length === player.shown) return;
+  player.shown = beats.length;
+  showNumbers(beats);
+  part("latest").replaceChildren(...beats.slice(-NEWEST).reverse().map(row));
 }
 
 /** Go to a sample; the program is given all samples up to it that it has not seen. */
@@ -152,7 +154,8 @@ const toggle = () => (player.playing ? pause() : play());
 /** Begin with a recording: the module starts anew. */
 function load(recording) {
   model.start();
-  Object.assign(player, { recording, limits: limitsOf(recording), pushed: 0, beats: [], at: 0 });
+  const limits = limitsOf(recording);
+  Object.assign(player, { recording, limits, pushed: 0, beats: [], at: 0, shown: -1 });
   part("seek").max = recording.counts.length;
   part("title").textContent = `${program.name} on ${recording.name}`;
   part("built-in").hidden = recording === first;
@@ -230,7 +233,10 @@ function connect() {
     goTo(Number(event.target.value));
   });
   window.addEventListener("resize", show);
-  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    player.shown = -1;
+    show();
+  });
   connectKeys();
   connectDragging();
   connectFiles();

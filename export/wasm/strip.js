@@ -13,6 +13,13 @@ const LABEL_COLOURS = [
 const BLUE_ON_DARK = ["#56b4e9", "#1b1b1b"];
 const KNOWN_COLOURS = { N: 0, V: 1, abnormal: 1, S: 2, F: 3, Q: 5 };
 
+/** What a label is called where there is little room: a long one by its first letter. */
+function shortOf(label, labels) {
+  const short = (l) => (l.length > 2 ? l[0].toUpperCase() : l);
+  const alike = labels.filter((other) => short(other) === short(label));
+  return alike.length > 1 ? label : short(label);
+}
+
 function isDark() {
   return window.matchMedia("(prefers-color-scheme: dark)").matches;
 }
@@ -122,7 +129,7 @@ function drawSignal(pen, layout, counts, at, colours) {
 function drawBeat(pen, layout, counts, beat, labels) {
   const [back, front] = colourOf(beat.label, labels);
   const [x, y] = [layout.x(beat.sample), layout.y(counts[beat.sample])];
-  const text = beat.quality === "good" ? beat.label : `${beat.label}?`;
+  const text = shortOf(beat.label, labels) + (beat.quality === "good" ? "" : "?");
   pen.font = "bold 13px system-ui, sans-serif";
   const width = Math.max(20, pen.measureText(text).width + 10);
   pen.beginPath();

@@ -33,6 +33,7 @@ def assert_same_beats(library: WasmLibrary, counts: np.ndarray) -> int:
     return len(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_record_of_the_excerpt(name: str, excerpt: Path) -> None:
     beats = 0
