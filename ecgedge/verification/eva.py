@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ NOTHING_CUT = (*UNDEFINED, "-warn-signed-downcast")
 """And no conversion to a signed type changes a value."""
 STRICT = (*NOTHING_CUT, "-warn-unsigned-downcast", "-warn-unsigned-overflow")
 """And none to an unsigned type, and no unsigned operation wraps around."""
+UNREACHED = ("ecgedge_selftest.c", "ecgedge_crc.c")
 
 ALARM = re.compile(r"^\[eva:alarm\] (.+?):(\d+): Warning:(.*(?:\n .*)*)", re.MULTILINE)
 COVERAGE = re.compile(r"(\d+) functions? analyzed.*\n.*?(\d+) statements? reached")
@@ -68,6 +69,15 @@ TARGETS = (
     Target("portable kernel, 16-bit int", "gcc_x86_16", ("ECGEDGE_PORTABLE",), NOTHING_CUT),
 )
 """The portable kernel packs two lanes into unsigned integers that wrap around on purpose."""
+
+
+WINDOW_TARGETS = tuple(replace(target, options=UNDEFINED) for target in TARGETS[2:])
+"""For normalization; that nothing is cut there follows from relations, which intervals lose."""
+ANALYSES = (
+    *(("network", target) for target in TARGETS),
+    *(("window", target) for target in WINDOW_TARGETS),
+)
+"""Driver and target of each analysis."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +162,7 @@ def analyze(folder: Path, driver: str, target: Target) -> Run:
     Parameters
     ----------
     folder : Path
-        As `write_library` makes it; the self-test's source is left out.
+        As `write_library` makes it.
     driver : str
         A file of `harness/eva`, without its suffix.
     target : Target
@@ -169,7 +179,7 @@ def analyze(folder: Path, driver: str, target: Target) -> Run:
         When it cannot read the library, or ends in another way than with a result.
     """
     tool = find_tool("frama-c")
-    sources = [p.name for p in sorted(folder.glob("*.c")) if "selftest" not in p.name]
+    sources = [p.name for p in sorted(folder.glob("*.c")) if p.name not in UNREACHED]
     macros = " ".join(["-I.", f"-I{DRIVERS}", *(f"-D{name}" for name in target.defines)])
     shutil.copy(DRIVERS / f"{driver}.c", folder / f"eva_{driver}.c")
     command = [str(tool), "-machdep", target.machine, f"-cpp-extra-args={macros}"]
@@ -219,8 +229,8 @@ def eva(program: Program) -> Iterator[Run]:
     """
     with tempfile.TemporaryDirectory(prefix="ecgedge-eva-") as name:
         write_library(program, Path(name))
-        for target in TARGETS:
-            yield analyze(Path(name), "network", target)
+        for driver, target in ANALYSES:
+            yield analyze(Path(name), driver, target)
 
 
 def summary(runs: list[Run]) -> dict[str, Any]:

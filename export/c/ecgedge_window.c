@@ -46,8 +46,11 @@ static window_scale measure(const ecgedge_window *window)
     const int32_t mean =
         (int32_t)((2 * lifted + ECGEDGE_WINDOW) / (2 * (uint32_t)ECGEDGE_WINDOW)) - 32768;
     const int32_t above = scale.high - mean, below = mean - scale.low;
-    scale.m = (uint32_t)(above > below ? above : below);
-    scale.floor = mean - (int32_t)scale.m;
+    int32_t m = above > 0 ? above : 0; /* one of them is not negative */
+    if (below > m)
+        m = below;
+    scale.m = (uint32_t)m;
+    scale.floor = mean - m;
     scale.reciprocal =
         scale.m ? (((uint32_t)ECGEDGE_Q7_MAX << RECIPROCAL_BITS) + scale.m - 1) / scale.m : 0;
     return scale;
