@@ -14,7 +14,7 @@ from tests.programs import random_program
 from tests.tools import needs
 
 MAGIC = b"\0asm\1\0\0\0"
-SENT_AT_MOST, WHOLE_AT_MOST = 4096, 6656
+SENT_AT_MOST, WHOLE_AT_MOST = 4096, 7168
 
 
 @needs(*TOOLS)
