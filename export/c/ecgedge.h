@@ -99,7 +99,6 @@ typedef struct {
 
 /* Everything that is remembered from one sample to the next. */
 typedef struct {
-    int16_t ring[ECGEDGE_RING]; /* the newest samples */
     uint16_t head;              /* where the newest one is */
     uint16_t taken;             /* samples since the start or a gap, up to ECGEDGE_TAKEN_MAX */
     uint32_t next;              /* number of the next sample */
@@ -109,6 +108,7 @@ typedef struct {
     uint8_t waiting; /* how many of these there are, the oldest first */
     bool has_beat;   /* there was an R peak since the start or a gap */
     ecgedge_features best_features; /* of the best refused candidate */
+    int16_t ring[ECGEDGE_RING]; /* the newest samples */
 } ecgedge_state;
 
 /* Begin; the first sample gets the number 0. */

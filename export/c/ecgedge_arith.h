@@ -34,6 +34,18 @@ ECGEDGE_PROMISE(shift_of_int_rounds_down, (-1 >> 1) == -1);
 #define ECGEDGE_INT32_AT(place) (*(place))
 #endif
 
+/*
+ * What runs for every sample is inlined also where the compiler saves flash; what seldom runs is
+ * kept apart, so that it takes no registers and no stack from the rest.
+ */
+#ifdef __GNUC__
+#define ECGEDGE_INLINE inline __attribute__((always_inline))
+#define ECGEDGE_SELDOM __attribute__((noinline))
+#else
+#define ECGEDGE_INLINE inline
+#define ECGEDGE_SELDOM
+#endif
+
 #define ECGEDGE_Q7_MAX 127
 #define ECGEDGE_BIAS_ONE 128 /* a bias is added as b << 7 */
 

@@ -15,20 +15,30 @@
 
 ECGEDGE_PROMISE(locate_stays_in_the_past, ECGEDGE_HOLD + ECGEDGE_DELAY >=
                                               ECGEDGE_LOCATE_AFTER + ECGEDGE_LOCATE_HALF + 1);
+ECGEDGE_PROMISE(difference_is_not_longer, ECGEDGE_DIFFERENCE <= ECGEDGE_LOW_PASS);
+
+/* Place in the ring of the sample `n` before the one at `place`, n < ECGEDGE_RING. */
+static ECGEDGE_INLINE uint16_t before(uint16_t place, uint16_t n)
+{
+    return (uint16_t)(place >= n ? place - n : place + (ECGEDGE_RING - n));
+}
 
 /* The sample `n` before the newest, n < ECGEDGE_RING. */
 static int16_t back(const ecgedge_state *state, uint16_t n)
 {
-    const uint16_t head = state->head;
-    return state->ring[head >= n ? head - n : head + ECGEDGE_RING - n];
+    return state->ring[before(state->head, n)];
 }
 
-/* What the newest sample but `n` adds to the slope. */
-static int32_t slope_step(const ecgedge_state *state, uint16_t n)
+/* What the sample at `place` adds to the slope. */
+static ECGEDGE_INLINE int32_t slope_at(const ecgedge_state *state, uint16_t place)
 {
-    return (int32_t)back(state, n) - back(state, (uint16_t)(n + ECGEDGE_LOW_PASS)) -
-           back(state, (uint16_t)(n + ECGEDGE_DIFFERENCE)) +
-           back(state, (uint16_t)(n + ECGEDGE_DIFFERENCE + ECGEDGE_LOW_PASS));
+    int32_t step = state->ring[place];
+    place = before(place, ECGEDGE_DIFFERENCE);
+    step -= state->ring[place];
+    place = before(place, ECGEDGE_LOW_PASS - ECGEDGE_DIFFERENCE);
+    step -= state->ring[place];
+    place = before(place, ECGEDGE_DIFFERENCE);
+    return step + state->ring[place];
 }
 
 static int32_t magnitude(int32_t a)
@@ -69,7 +79,8 @@ static int32_t steepness_at(const ecgedge_state *state, uint16_t at)
                  back(state, (uint16_t)(n + k + ECGEDGE_DIFFERENCE));
     largest = magnitude(slope);
     for (uint16_t k = ECGEDGE_INTEGRATE - 1; k; k--) {
-        slope += slope_step(state, --n);
+        n--;
+        slope += slope_at(state, before(state->head, n));
         largest = larger(largest, magnitude(slope));
     }
     return largest;
@@ -196,7 +207,7 @@ static void refuse(ecgedge_detector *d, uint16_t now, int32_t height, uint16_t a
 }
 
 /* Judge a maximum of the energy: a beat, or noise that search-back may take later. */
-static ecgedge_detection candidate(ecgedge_state *state)
+static ECGEDGE_SELDOM ecgedge_detection candidate(ecgedge_state *state)
 {
     ecgedge_detector *d = &state->detector;
     const uint16_t now = ecgedge_now(state), at = d->peak_at;
@@ -285,7 +296,7 @@ static void sink(ecgedge_detector *d)
 }
 
 /* Do what is due now: a block of learning, sinking levels, search-back. */
-static ecgedge_detection wake(ecgedge_detector *d, uint16_t now)
+static ECGEDGE_SELDOM ecgedge_detection wake(ecgedge_detector *d, uint16_t now)
 {
     if (d->learning) {
         learn(d, now);
@@ -333,8 +344,8 @@ ecgedge_detection ecgedge_detect(ecgedge_state *state)
     ecgedge_detector *d = &state->detector;
     const int32_t previous = d->energy;
     const uint16_t now = ecgedge_now(state);
-    d->slope += slope_step(state, 0);
-    d->slope_old += slope_step(state, ECGEDGE_INTEGRATE);
+    d->slope += slope_at(state, state->head);
+    d->slope_old += slope_at(state, before(state->head, ECGEDGE_INTEGRATE));
     d->energy += magnitude(d->slope) - magnitude(d->slope_old);
     ecgedge_detection found = follow_energy(state, previous);
     if (d->learning && d->energy > d->block_max)

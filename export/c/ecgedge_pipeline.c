@@ -58,7 +58,8 @@ static bool window_is_whole(const ecgedge_state *state, uint16_t peak)
 }
 
 /* Run the network on the window around an R peak, whose last sample has been taken. */
-static void look_at(const ecgedge_state *state, uint16_t peak, ecgedge_features *features)
+static ECGEDGE_SELDOM void look_at(const ecgedge_state *state, uint16_t peak,
+                                   ecgedge_features *features)
 {
     const uint16_t oldest = (uint16_t)(ecgedge_span(peak, ecgedge_now(state)) + BEFORE_PEAK);
     ecgedge_window window = {state->ring, ECGEDGE_RING, 0};
@@ -90,7 +91,7 @@ static void follows(ecgedge_pending *pending, uint16_t peak, uint16_t now)
 }
 
 /* Take in the R peak that was found: the rhythm, the beat before it, and the beat itself. */
-static void add(ecgedge_state *state, uint16_t before, bool late)
+static ECGEDGE_SELDOM void add(ecgedge_state *state, uint16_t before, bool late)
 {
     const uint16_t now = ecgedge_now(state), peak = state->detector.last_sample;
     const uint16_t complete = (uint16_t)(peak + AFTER_PEAK);
@@ -144,7 +145,7 @@ static void compute(ecgedge_state *state)
 }
 
 /* Take the oldest beat out of the queue. */
-static void release(ecgedge_state *state, ecgedge_beat *beat)
+static ECGEDGE_SELDOM void release(ecgedge_state *state, ecgedge_beat *beat)
 {
     const ecgedge_pending *first = &state->pending[0];
     const uint32_t number = state->next - 1;

@@ -14,54 +14,95 @@
 #define RECIPROCAL_BITS 24
 #define EXACT_BELOW 2048
 
-/* What normalization needs to know of a window. */
+/* What is known of a window before it is normalized. */
 typedef struct {
     int32_t floor; /* mean - m: what is subtracted from a count to give u */
     uint32_t m;    /* largest distance from the mean; 0: the window is constant */
     uint32_t reciprocal;
-    int16_t low, high; /* smallest and largest count */
+    uint8_t quality;
 } window_scale;
 
+/* The largest of the counts so far, and whether it came often enough in a row. */
+typedef struct {
+    int16_t value;
+    uint16_t run;
+    bool clipped;
+} window_extreme;
+
 ECGEDGE_PROMISE(sum_fits, (int32_t)ECGEDGE_WINDOW <= 16384);
+ECGEDGE_PROMISE(not_reverses_the_order, ~INT16_MAX == INT16_MIN);
+
+static void watch(window_extreme *largest, int16_t count)
+{
+    if (count < largest->value) {
+        largest->run = 0;
+        return;
+    }
+    if (count > largest->value) {
+        largest->value = count;
+        largest->run = 0;
+        largest->clipped = false;
+    }
+    largest->run++;
+    if (largest->run == ECGEDGE_CLIPPED_RUN)
+        largest->clipped = true;
+}
+
+/* Mean, largest distance from it and reciprocal, from the sum and the extremes. */
+static void set_scale(window_scale *scale, int32_t sum, int16_t low, int16_t high)
+{
+    /* rdiv(sum, W), shifted by 2^15 W so that what is divided is not negative */
+    const uint32_t lifted = (uint32_t)(sum + (int32_t)32768 * ECGEDGE_WINDOW);
+    const int32_t mean =
+        (int32_t)((2 * lifted + ECGEDGE_WINDOW) / (2 * (uint32_t)ECGEDGE_WINDOW)) - 32768;
+    const int32_t above = high - mean, below = mean - low;
+    int32_t m = above > 0 ? above : 0; /* one of them is not negative */
+    if (below > m)
+        m = below;
+    scale->m = (uint32_t)m;
+    scale->floor = mean - m;
+    scale->reciprocal =
+        scale->m ? (((uint32_t)ECGEDGE_Q7_MAX << RECIPROCAL_BITS) + scale->m - 1) / scale->m : 0;
+}
 
 static window_scale measure(const ecgedge_window *window)
 {
     const int16_t *x = window->ring + window->first;
     const int16_t *const end = window->ring + window->size;
+    window_extreme high = {INT16_MIN, 0, false}, low = {INT16_MIN, 0, false}; /* low: of ~count */
     window_scale scale;
     int32_t sum = 0;
-    scale.low = scale.high = *x;
     for (uint16_t n = ECGEDGE_WINDOW; n; n--) {
         const int16_t count = *x;
         sum += count;
-        if (count < scale.low)
-            scale.low = count;
-        if (count > scale.high)
-            scale.high = count;
+        watch(&high, count);
+        watch(&low, (int16_t)~count);
         if (++x == end)
             x = window->ring;
     }
-    /* rdiv(sum, W), shifted by 2^15 W so that what is divided is not negative */
-    const uint32_t lifted = (uint32_t)(sum + (int32_t)32768 * ECGEDGE_WINDOW);
-    const int32_t mean =
-        (int32_t)((2 * lifted + ECGEDGE_WINDOW) / (2 * (uint32_t)ECGEDGE_WINDOW)) - 32768;
-    const int32_t above = scale.high - mean, below = mean - scale.low;
-    int32_t m = above > 0 ? above : 0; /* one of them is not negative */
-    if (below > m)
-        m = below;
-    scale.m = (uint32_t)m;
-    scale.floor = mean - m;
-    scale.reciprocal =
-        scale.m ? (((uint32_t)ECGEDGE_Q7_MAX << RECIPROCAL_BITS) + scale.m - 1) / scale.m : 0;
+    set_scale(&scale, sum, (int16_t)~low.value, high.value);
+    scale.quality = high.clipped || low.clipped ? ECGEDGE_CLIPPED : ECGEDGE_GOOD;
+    if ((int32_t)high.value - (int16_t)~low.value < ECGEDGE_FLAT_COUNTS)
+        scale.quality = ECGEDGE_FLAT;
     return scale;
 }
 
-static int8_t normalized(const window_scale *scale, int16_t count)
+#define HALF ((uint32_t)1 << (RECIPROCAL_BITS - 1))
+
+/* A value of a window with m below EXACT_BELOW: a factor of 16 bits is twice as fast on AVR. */
+static ECGEDGE_INLINE int8_t normalized(int32_t floor, uint32_t reciprocal, int16_t count)
 {
-    const uint32_t u = (uint32_t)(count - scale->floor);
-    const uint32_t half = (uint32_t)1 << (RECIPROCAL_BITS - 1);
-    uint8_t q = (uint8_t)((u * scale->reciprocal + half) >> RECIPROCAL_BITS);
-    if (scale->m >= EXACT_BELOW && 2 * scale->m * q > 254 * u + scale->m)
+    const uint16_t u = (uint16_t)(count - floor);
+    const uint8_t q = (uint8_t)((u * reciprocal + HALF) >> RECIPROCAL_BITS);
+    return (int8_t)((int16_t)q - ECGEDGE_Q7_MAX);
+}
+
+/* The same for any m that is not 0. */
+static int8_t normalized_large(const window_scale *scale, int16_t count)
+{
+    const uint32_t m = scale->m, u = (uint32_t)(count - scale->floor);
+    uint8_t q = (uint8_t)((u * scale->reciprocal + HALF) >> RECIPROCAL_BITS);
+    if (2 * m * q > 254 * u + m)
         q--;
     return (int8_t)((int16_t)q - ECGEDGE_Q7_MAX);
 }
@@ -71,31 +112,21 @@ static void normalize(const ecgedge_window *window, const window_scale *scale, u
                       uint8_t count, int8_t *q)
 {
     const int16_t *const end = window->ring + window->size;
+    const int32_t floor = scale->floor;
+    const uint32_t reciprocal = scale->reciprocal;
+    const bool large = scale->m >= EXACT_BELOW;
     uint16_t place = (uint16_t)(window->first + start);
     const int16_t *x = window->ring + (place < window->size ? place : place - window->size);
-    while (count--) {
-        *q++ = scale->m ? normalized(scale, *x) : 0;
+    for (; count; count--) {
+        if (large)
+            *q++ = normalized_large(scale, *x);
+        else if (reciprocal)
+            *q++ = normalized(floor, reciprocal, *x);
+        else
+            *q++ = 0;
         if (++x == end)
             x = window->ring;
     }
-}
-
-static uint8_t quality(const ecgedge_window *window, const window_scale *scale)
-{
-    const int16_t *x = window->ring + window->first;
-    const int16_t *const end = window->ring + window->size;
-    uint16_t run_low = 0, run_high = 0;
-    if ((int32_t)scale->high - scale->low < ECGEDGE_FLAT_COUNTS)
-        return ECGEDGE_FLAT;
-    for (uint16_t n = ECGEDGE_WINDOW; n; n--) {
-        run_low = *x == scale->low ? (uint16_t)(run_low + 1) : 0;
-        run_high = *x == scale->high ? (uint16_t)(run_high + 1) : 0;
-        if (run_low == ECGEDGE_CLIPPED_RUN || run_high == ECGEDGE_CLIPPED_RUN)
-            return ECGEDGE_CLIPPED;
-        if (++x == end)
-            x = window->ring;
-    }
-    return ECGEDGE_GOOD;
 }
 
 void ecgedge_look(const ecgedge_window *window, ecgedge_features *features)
@@ -103,7 +134,7 @@ void ecgedge_look(const ecgedge_window *window, ecgedge_features *features)
     const window_scale scale = measure(window);
     ecgedge_layers layers;
     int8_t q[ECGEDGE_PIECE_MAX + 3];
-    features->quality = quality(window, &scale);
+    features->quality = scale.quality;
     ecgedge_begin(&layers);
     for (uint8_t i = 0; i < ECGEDGE_PIECES; i++) {
         const ecgedge_piece piece = ecgedge_piece_at(i);
