@@ -80,7 +80,7 @@ def write_arduino(
     Raises
     ------
     EcgedgeError
-        As `arduino_files`; or when the folder exists, and with `overwrite` holds no Arduino library.
+        As `arduino_files`; or when the folder exists and, with `overwrite`, is no Arduino library.
     """
     files = arduino_files(program, made_by)
     with new_folder(path, overwrite=overwrite, replaces=PROPERTIES) as folder:

@@ -27,8 +27,8 @@ CONTEXT = 5
 QUALITIES = (GOOD, FLAT, CLIPPED)
 """In the order of `ecgedge.h`."""
 
-SECONDS_BEFORE_GAP = 8
-SECONDS_AFTER_GAP = 5
+PART_S = 7
+"""Seconds of the made-up recording on either side of its gap."""
 GAP_SAMPLES = 70_000
 """More than 2**16: the firmware keeps sample numbers modulo that in places."""
 
@@ -130,14 +130,15 @@ class Stream:
 
     Attributes
     ----------
-    samples, gap_at, gap_to : int
-        Samples; the one before which the gap is, counted from 0; and the number that it has.
+    part : int
+        Samples before the gap, and after it.
+    gap_to : int
+        Number of the first sample after the gap.
     beats, crc : int
         How many beats, and the checksum over them.
     """
 
-    samples: int
-    gap_at: int
+    part: int
     gap_to: int
     beats: int
     crc: int
@@ -159,14 +160,13 @@ def _beat_bytes(beat: Beat) -> bytes:
 
 def stream(program: Program) -> Stream:
     """Run the pipeline on the made-up recording."""
-    gap_at = SECONDS_BEFORE_GAP * program.fs
-    gap_to = gap_at + GAP_SAMPLES
-    samples = gap_at + SECONDS_AFTER_GAP * program.fs
-    counts = recording(program.fs, samples)
+    part = PART_S * program.fs
+    gap_to = part + GAP_SAMPLES
+    counts = recording(program.fs, 2 * part)
     pipeline = Pipeline(program)
-    beats = pipeline.push(counts[:gap_at]) + pipeline.reset(gap_to)
-    beats += pipeline.push(counts[gap_at:]) + pipeline.flush()
-    return Stream(samples, gap_at, gap_to, len(beats), checksum(beats))
+    beats = pipeline.push(counts[:part]) + pipeline.reset(gap_to)
+    beats += pipeline.push(counts[part:]) + pipeline.flush()
+    return Stream(part, gap_to, len(beats), checksum(beats))
 
 
 def _braces(value: Any) -> str:
@@ -208,8 +208,7 @@ def golden_header(program: Program, made_by: str = "ecgedge") -> str:
         "LINES": len(drawn),
         "LINE_LIST": _braces(drawn),
         "PAUSE_MASK": pause_mask(program.fs),
-        "SAMPLES": found.samples,
-        "GAP_AT": found.gap_at,
+        "PART": found.part,
         "GAP_TO": f"UINT32_C({found.gap_to})",
         "BEATS": found.beats,
         "CRC": f"INT32_C({found.crc})",

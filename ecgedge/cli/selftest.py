@@ -1,12 +1,15 @@
 """`ecgedge selftest`: a board tests itself against known answers of its program."""
 
 import json
+from dataclasses import asdict
 
 import click
 
 from ecgedge.cli.live import POSITIVE
 
 RATE_HELP = "Speed of the line."
+PASS = "pass: every layer of the network, and a recording through the whole pipeline"
+FAIL = "FAIL"
 
 
 @click.command()
@@ -21,7 +24,7 @@ def selftest(port: str, baud: int, timeout: float, as_json: bool) -> None:
 
     Prints pass, or the first integer that is not what it should be; then the exit code is 1.
     """
-    from ecgedge.stream.selftest import ask, place
+    from ecgedge.stream.selftest import ask, difference
     from ecgedge.stream.source import SerialSource
 
     with SerialSource(port, (baud,)) as source:
@@ -29,17 +32,13 @@ def selftest(port: str, baud: int, timeout: float, as_json: bool) -> None:
         answer = ask(source, timeout)
     result, name = answer.result, answer.info.name if answer.info else None
     assert result is not None
-    where = None if result.passed or result.layer < 0 else place(result)
+    first = None if result.passed or result.place < 0 else difference(result)
     if as_json:
-        found = {"port": port, "program": name, "passed": result.passed,
-                 "compared": result.compared, "where": where}  # fmt: skip
-        if where is not None:
-            found |= {"expected": result.expected, "actual": result.actual}
-        click.echo(json.dumps(found))
+        found = {"port": port, "program": name, "passed": result.passed}
+        click.echo(json.dumps(found | {"difference": asdict(first) if first else None}))
     else:
-        verdict = "pass" if result.passed else "FAIL"
-        click.echo(f"{name or port}: {verdict} ({result.compared} integers compared)")
-        if where is not None:
-            click.echo(f"first difference: {where}: {result.actual}, not {result.expected}")
+        click.echo(f"{name or port}: {PASS if result.passed else FAIL}")
+        if first is not None:
+            click.echo(f"first difference: {first.where}: {first.actual}, not {first.expected}")
     if not result.passed:
         raise click.exceptions.Exit(1)

@@ -19,8 +19,8 @@ Everything is little-endian. Payloads:
   program starts anew with the first of them), then samples (i16).
 - beat: class (u8), flags (u8; bit 0 found late, bits 1 and 2 quality: 0 good, 1 flat, 2 clipped),
   RR interval before it in samples (u16, 0 unknown), scores (i32 each, on the scale 2**-14).
-- self-test, the answer to the command ``t``: 1 passed or 0 (u8), layer (u8), position (u8), 0 (u8),
-  expected and actual value (i32 each); its number is how many integers were compared.
+- self-test, the answer to the command ``t``: 1 passed or 0 (u8), place of the first difference
+  (u8), token layers and classes of the program (u8 each), expected and actual value (i32 each).
 """
 
 import struct
@@ -44,7 +44,7 @@ from firmware_sim.errors import EcgedgeError
 SYNC = b"\xec\xed"
 INFO, SAMPLES, BEAT, SELFTEST = 1, 2, 3, 4
 LEAD_OFF, CLIPPED, BEGINS = 1, 2, 4
-SELFTEST_RESULT = struct.Struct("<?BBxii")
+SELFTEST_RESULT = struct.Struct("<?BBBii")
 HEAD = 8
 MAX_PAYLOAD = 250
 SAMPLES_PER_FRAME = 8
@@ -108,8 +108,7 @@ def beat_frame(beat: BoardBeat) -> bytes:
 
 def selftest_frame(result: SelftestResult) -> bytes:
     """Return the frame in which a board says what its self-test found."""
-    passed, compared, *where = result
-    return frame(SELFTEST, compared, SELFTEST_RESULT.pack(passed, *where))
+    return frame(SELFTEST, 0, SELFTEST_RESULT.pack(*result))
 
 
 class FrameParser:
@@ -185,8 +184,7 @@ class FrameParser:
             scores = struct.unpack_from(f"<{len(payload) // 4 - 1}i", payload, 4)
             events.append(BoardBeat(number, label, flags, rr, scores))
         elif kind == SELFTEST and len(payload) == SELFTEST_RESULT.size:
-            passed, *where = SELFTEST_RESULT.unpack(payload)
-            events.append(SelftestResult(passed, number, *where))
+            events.append(SelftestResult(*SELFTEST_RESULT.unpack(payload)))
 
     def _samples(self, number: int, payload: bytes, events: list[WireEvent]) -> None:
         values = struct.unpack_from(f"<{(len(payload) - 1) // 2}h", payload, 1)

@@ -1,6 +1,8 @@
 """Ask a board to test itself, and read what it says."""
 
 import re
+import struct
+from dataclasses import dataclass
 
 from ecgedge.stream.frame import FrameParser
 from ecgedge.stream.source import Chunk, SerialSource, Unplugged, now_s
@@ -10,26 +12,51 @@ from firmware_sim.errors import EcgedgeError
 ASK_EVERY_S = 3.0
 """A board that was reset by the opening of its port needs up to two seconds to start."""
 POLL_S = 0.1
-TEXT = re.compile(rb"# selftest (passed|failed) (\d+)")
+TEXT = re.compile(rb"# selftest (\d+)\n")
+"""What a board says in text: 0, or 1 and the place of the first difference."""
 MAX_TEXT = 256
 
-CHANNELS = 4
-TOKEN_VALUES = 32
+TOKENS, CHANNELS = 8, 4
+BEATS, CRC = 254, 255
 
 
-def place(result: SelftestResult) -> str:
-    """Return in words where the first difference is."""
-    at = result.position
-    token, channel = divmod(at % TOKEN_VALUES, CHANNELS)
-    names = {
-        0: f"sums of the convolutions, token {token}, channel {channel}",
-        1: f"tokens.{at // TOKEN_VALUES}, token {token}, channel {channel}",
-        2: f"mean, channel {at}",
-        3: f"scores, class {at}",
-        4: "label",
-        5: f"pipeline, {'checksum over the beats' if at else 'number of beats'}",
-    }
-    return names.get(result.layer, f"layer {result.layer}, position {at}")
+@dataclass(frozen=True)
+class Difference:
+    """The first difference: where it is, what should be there and what is."""
+
+    where: str
+    expected: list[int]
+    actual: list[int]
+
+
+def _bytes_of(word: int) -> list[int]:
+    """Return the four bytes of a word as signed integers."""
+    return [*struct.unpack("<4b", struct.pack("<i", word))]
+
+
+def difference(result: SelftestResult) -> Difference:
+    """Say what a failed self-test found.
+
+    The place counts words of four bytes through the layers: sums, one a token and channel; the
+    tokens of every layer and the mean, four channels in a word; scores, one a class.
+    """
+    place, tokens = result.place, TOKENS * (result.layers + 1)
+    sums = TOKENS * CHANNELS
+    packed = sums <= place <= sums + tokens
+    if place in (BEATS, CRC):
+        where = "pipeline, " + ("number of beats" if place == BEATS else "checksum over the beats")
+    elif place < sums:
+        where = f"sums of the convolutions, token {place // CHANNELS}, channel {place % CHANNELS}"
+    elif place < sums + tokens:
+        layer, token = divmod(place - sums, TOKENS)
+        where = f"tokens.{layer}, token {token}"
+    elif packed:
+        where = "mean"
+    else:
+        where = f"scores, class {place - sums - tokens - 1}"
+    values = (result.expected, result.actual)
+    expected, actual = (_bytes_of(v) if packed else [v] for v in values)
+    return Difference(where, expected, actual)
 
 
 class Listener:
@@ -40,7 +67,7 @@ class Listener:
     info : Info or None
         Who answers, when it says so in frames.
     result : SelftestResult or None
-        In text modes only whether it passed and the count are known.
+        In text modes only whether it passed is known.
     """
 
     def __init__(self) -> None:
@@ -58,8 +85,8 @@ class Listener:
                 self.result = event
         self._text = (self._text + data)[-MAX_TEXT - len(data) :]
         found = TEXT.search(self._text)
-        if found is not None and found.end() < len(self._text) and self.result is None:
-            self.result = SelftestResult(found[1] == b"passed", int(found[2]), -1, 0, 0, 0)
+        if found is not None and self.result is None:
+            self.result = SelftestResult(int(found[1]) == 0, -1, 0, 0, 0, 0)
 
 
 def ask(source: SerialSource, timeout_s: float) -> Listener:

@@ -110,18 +110,19 @@ class SelftestResult(NamedTuple):
     Attributes
     ----------
     passed : bool
-    compared : int
-        Integers that were compared.
-    layer, position : int
-        Where the first one that differs is, as in `export/c/ecgedge_selftest.h`.
+    place : int
+        Where the first difference is, as in `export/c/ecgedge_selftest.h`; -1 when the board does
+        not say more.
+    layers, labels : int
+        How many token layers and classes its program has.
     expected, actual : int
-        What it should be, and what it is.
+        What should be there, and what is.
     """
 
     passed: bool
-    compared: int
-    layer: int
-    position: int
+    place: int
+    layers: int
+    labels: int
     expected: int
     actual: int
 

@@ -62,10 +62,10 @@ uint8_t ecgedge_wire_beat(uint8_t *frame, const ecgedge_beat *beat)
 uint8_t ecgedge_wire_selftest(uint8_t *frame, bool passed, const ecgedge_selftest_result *result)
 {
     frame[HEAD] = passed;
-    frame[HEAD + 1] = result->layer;
-    frame[HEAD + 2] = result->position;
-    frame[HEAD + 3] = 0;
+    frame[HEAD + 1] = result->place;
+    frame[HEAD + 2] = ECGEDGE_LAYERS;
+    frame[HEAD + 3] = ECGEDGE_LABELS;
     memcpy(frame + HEAD + 4, &result->expected, 4);
     memcpy(frame + HEAD + 8, &result->actual, 4);
-    return close_frame(frame, SELFTEST, 12, result->compared);
+    return close_frame(frame, SELFTEST, 12, 0);
 }

@@ -116,7 +116,7 @@ static void tell_selftest(bool passed, const ecgedge_selftest_result &result)
     if (output == FRAMES)
         board_send(ecgedge_wire_selftest(board_line(), passed, &result));
     else
-        tell(passed ? PSTR("# selftest passed ") : PSTR("# selftest failed "), result.compared);
+        tell(PSTR("# selftest "), passed ? 0 : 1U + result.place); /* 0: all is right */
 }
 
 /* -- samples ------------------------------------------------------------------------------ */
