@@ -1,0 +1,154 @@
+"""The sketch on a simulated Uno: the beats of the simulator, in the memory that there is."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecgedge.stream.frame import FrameParser
+from ecgedge.stream.text_formats import SparkfunParser
+from ecgedge.stream.wire import (
+    Begins,
+    BoardBeat,
+    Clipped,
+    Gap,
+    Garbage,
+    Info,
+    LeadOff,
+    Lost,
+    Sample,
+    SelftestResult,
+    WireEvent,
+)
+from export.c_header import identity
+from firmware_sim.pipeline import Beat, Pipeline
+from firmware_sim.program import Program
+from tests.firmware import TOOLS, codes_of, run_uno, shipped, shipped_sketch, sketch_of
+from tests.programs import random_program
+from tests.tools import needs
+
+pytestmark = needs(*TOOLS)
+
+PROGRAMS = ("rhythm-140", "beat-150")
+QUALITIES = ("good", "flat", "clipped")
+SECONDS = 70
+RAM_BYTES = 1600
+
+
+def parsed(data: bytes) -> list[WireEvent]:
+    parser = FrameParser()
+    return parser.feed(data) + parser.finish()
+
+
+def of(events: list[WireEvent], kind: type) -> list[WireEvent]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def as_said(beat: Beat) -> BoardBeat:
+    """The frame in which a board would say a beat."""
+    flags = beat.search_back | QUALITIES.index(beat.quality) << 1
+    return BoardBeat(beat.sample, beat.label_index, flags, beat.rr or 0, beat.scores)
+
+
+def simulated(program: Program, codes: np.ndarray, gaps: tuple[tuple[int, int], ...] = ()) -> list:
+    """The simulator's beats of codes with gaps (first, stop) in them."""
+    pipeline, beats, start = Pipeline(program), [], 0
+    for first, stop in gaps:
+        beats += pipeline.push(codes[start:first]) + pipeline.reset(stop)
+        start = stop
+    beats += pipeline.push(codes[start:]) + pipeline.flush()
+    return [as_said(beat) for beat in beats]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_over_a_minute_no_sample_is_lost_and_every_beat_is_the_simulators(
+    name: str, excerpt: Path
+) -> None:
+    program = shipped(name)
+    codes = codes_of(excerpt, "208", SECONDS)
+    said = run_uno(shipped_sketch(name).elf, codes)
+    events = parsed(said.data)
+    assert [event.value for event in of(events, Sample)] == codes.tolist()
+    assert of(events, BoardBeat) == simulated(program, codes)
+    assert len(of(events, BoardBeat)) > 90
+    assert of(events, Begins) == [Begins(0)]
+    assert not of(events, (Lost, Gap, Garbage, LeadOff, Clipped))
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_it_fits_the_memory_of_an_uno(name: str, excerpt: Path) -> None:
+    sketch = shipped_sketch(name)
+    measured = run_uno(sketch.elf, codes_of(excerpt, "208", 20), b"t").measured
+    assert sketch.sizes.ram + measured.stack_bytes <= RAM_BYTES
+    assert measured.room_bytes == 2048 - sketch.sizes.ram
+
+
+def test_it_says_who_it_is_once_a_second(excerpt: Path) -> None:
+    said = parsed(run_uno(shipped_sketch("rhythm-140").elf, codes_of(excerpt, "208", 10)).data)
+    info = Info(360.004, identity(shipped("rhythm-140")))
+    assert of(said, Info) == [info] * 11
+    assert said[0] == info
+
+
+def test_lead_off_ends_a_stream_and_begins_another(excerpt: Path) -> None:
+    program, codes = shipped("rhythm-140"), codes_of(excerpt, "208", 40)
+    off = np.zeros(len(codes), bool)
+    off[5003:5100] = off[7000:7001] = True
+    events = parsed(run_uno(shipped_sketch("rhythm-140").elf, codes, lead_off=off).data)
+    assert of(events, BoardBeat) == simulated(program, codes, ((5003, 5100), (7000, 7001)))
+    assert of(events, Begins) == [Begins(0), Begins(5100), Begins(7001)]
+    assert len(of(events, LeadOff)) == 98
+    assert [e.value for e in of(events, Sample)] == codes[~off].tolist()
+
+
+def test_a_start_begins_to_count_again(excerpt: Path) -> None:
+    program, codes = shipped("rhythm-140"), codes_of(excerpt, "208", 20)
+    events = parsed(run_uno(shipped_sketch("rhythm-140").elf, codes, b"s").data)
+    assert set(of(events, Begins)) == {Begins(0)}
+    kept = len(codes) - len(of(events, Sample))
+    assert 0 <= kept < 10
+    last = max(i for i, event in enumerate(events) if event == Begins(0))
+    again = [event.value for event in of(events[last:], Sample)]
+    assert of(events, BoardBeat) == simulated(program, np.array(again))
+
+
+def test_numbers_are_for_the_serial_plotter(excerpt: Path) -> None:
+    codes = codes_of(excerpt, "208", 5)
+    off = np.zeros(len(codes), bool)
+    off[1000:1100] = True
+    data = run_uno(shipped_sketch("rhythm-140").elf, codes, b"n", off).data
+    text = data[data.index(b"# rhythm-140") :]
+    events = of(SparkfunParser().feed(text), (Sample, LeadOff))
+    assert events[-(len(codes) - 1100) :] == [Sample(code) for code in codes[1100:].tolist()]
+    assert events.count(LeadOff()) == 100
+
+
+def test_labels_are_lines_of_milliseconds_and_class(excerpt: Path) -> None:
+    program, codes = shipped("rhythm-140"), codes_of(excerpt, "208", 20)
+    lines = run_uno(shipped_sketch("rhythm-140").elf, codes, b"l").data.split(b"\n")
+    expected = [
+        f"{beat.sample * 1000 // program.fs},{program.labels[beat.label]}".encode()
+        for beat in simulated(program, codes)
+    ]
+    assert [line for line in lines if line[-2:-1] == b","] == expected
+
+
+def test_the_selftest_passes_in_both_tongues(excerpt: Path) -> None:
+    codes = codes_of(excerpt, "208", 2)
+    events = parsed(run_uno(shipped_sketch("beat-150").elf, codes, b"t").data)
+    assert [event.passed for event in of(events, SelftestResult)] == [True]
+    assert b"# selftest 0\n" in run_uno(shipped_sketch("beat-150").elf, codes, b"nt").data
+
+
+@pytest.mark.parametrize(("fs", "classes", "context"), [(125, 2, 0), (250, 5, 5), (500, 3, 5)])
+def test_other_rates_and_shapes_compile_and_agree(
+    fs: int, classes: int, context: int, tmp_path: Path
+) -> None:
+    program = random_program(fs, window=fs, classes=classes, context=context)
+    sketch = sketch_of(program, tmp_path)
+    time_s = np.arange(15 * fs) / fs
+    codes = np.rint(337 + 200 * np.exp(-(((time_s % 0.8 - 0.4) / 0.02) ** 2))).astype(int)
+    events = parsed(run_uno(sketch.elf, codes, b"").data)
+    assert of(events, BoardBeat) == simulated(program, codes)
+    assert of(events, BoardBeat)
+    assert abs(of(events, Info)[0].rate_hz / fs - 1) < 1e-4
