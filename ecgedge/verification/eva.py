@@ -21,6 +21,7 @@ from ecgedge.chips.tools import find_tool, first_line
 from ecgedge.verification.firmware import HARNESS, write_library
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.program import Program
+from firmware_sim.prove import Proof, prove
 
 DRIVERS = HARNESS / "eva"
 PRECISION = ("-eva-precision", "2", "-eva-auto-loop-unroll", "1024")
@@ -70,12 +71,14 @@ TARGETS = (
 )
 """The portable kernel packs two lanes into unsigned integers that wrap around on purpose."""
 
-
 WINDOW_TARGETS = tuple(replace(target, options=UNDEFINED) for target in TARGETS[2:])
-"""For normalization; that nothing is cut there follows from relations, which intervals lose."""
+"""For normalization: that nothing is cut there follows from relations between values."""
+DETECTOR_TARGETS = (TARGETS[2], replace(TARGETS[1], options=NOTHING_CUT))
+"""Its times wrap around on purpose."""
 ANALYSES = (
     *(("network", target) for target in TARGETS),
     *(("window", target) for target in WINDOW_TARGETS),
+    *(("detector", target) for target in DETECTOR_TARGETS),
 )
 """Driver and target of each analysis."""
 
@@ -156,13 +159,30 @@ def _problem(output: str, found: tuple[Alarm, ...]) -> str | None:
     return None
 
 
+def _stream_header(proof: Proof) -> str:
+    """Return what the proof says of the detector's values and times, as constants in C."""
+    lines = []
+    for quantity in proof.stream:
+        part, _, name = quantity.name.partition(".")
+        if part in ("detector", "age") and name.isidentifier():
+            name = f"AGE_{name}".upper() if part == "age" else name.upper()
+            lines += [f"#define {name}_LOW {quantity.low}", f"#define {name}_HIGH {quantity.high}"]
+    return "\n".join([*lines, ""])
+
+
+def write_sources(program: Program, folder: Path) -> None:
+    """Write what is analyzed into a folder: the C library, and the states of its detector."""
+    write_library(program, folder)
+    (folder / "eva_stream.h").write_text(_stream_header(prove(program)))
+
+
 def analyze(folder: Path, driver: str, target: Target) -> Run:
     """Analyze the library in a folder.
 
     Parameters
     ----------
     folder : Path
-        As `write_library` makes it.
+        As `write_sources` makes it.
     driver : str
         A file of `harness/eva`, without its suffix.
     target : Target
@@ -228,7 +248,7 @@ def eva(program: Program) -> Iterator[Run]:
         When the library cannot be made or read.
     """
     with tempfile.TemporaryDirectory(prefix="ecgedge-eva-") as name:
-        write_library(program, Path(name))
+        write_sources(program, Path(name))
         for driver, target in ANALYSES:
             yield analyze(Path(name), driver, target)
 

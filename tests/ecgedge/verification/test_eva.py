@@ -10,8 +10,15 @@ from click.testing import CliRunner
 
 from ecgedge.chips import ToolMissing
 from ecgedge.cli.main import cli
-from ecgedge.verification.eva import ANALYSES, TARGETS, WINDOW_TARGETS, Target, analyze
-from ecgedge.verification.firmware import write_library
+from ecgedge.verification.eva import (
+    ANALYSES,
+    DETECTOR_TARGETS,
+    TARGETS,
+    WINDOW_TARGETS,
+    Target,
+    analyze,
+    write_sources,
+)
 from ecgedge.zoo import shipped_bundles
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.program import Program, load_program
@@ -29,7 +36,7 @@ every_target = pytest.mark.parametrize("target", TARGETS, ids=lambda target: tar
 
 def library(program: Program, folder: Path, **changes: str) -> Path:
     """The C library, with constants of its header changed."""
-    write_library(program, folder)
+    write_sources(program, folder)
     header = folder / "ecgedge_program.h"
     text = header.read_text()
     for name, value in changes.items():
@@ -102,6 +109,27 @@ def test_no_alarm_in_windows_of_counts(
     run = analyze(library(program, tmp_path), "window", target)
     assert run.alarms == ()
     assert run.assertions == 3
+
+
+@pytest.mark.slow
+@needs("frama-c")
+@pytest.mark.parametrize("target", DETECTOR_TARGETS, ids=lambda target: target.name)
+@pytest.mark.parametrize("fs", [125, 360, 500])
+def test_no_alarm_in_one_step_of_the_detector(fs: int, target: Target, tmp_path: Path) -> None:
+    run = analyze(library(random_program(17, window=fs), tmp_path), "detector", target)
+    assert run.alarms == ()
+    assert run.functions >= 25
+    assert run.assertions == 5
+
+
+@pytest.mark.slow
+@needs("frama-c")
+def test_a_state_that_the_proof_excludes_raises_an_alarm(tmp_path: Path) -> None:
+    folder = library(random_program(17), tmp_path)
+    header = folder / "eva_stream.h"
+    wider = re.sub(r"(BEAT_LEVEL_HIGH) \d+", r"\1 2000000000", header.read_text())
+    header.write_text(wider)
+    assert not analyze(folder, "detector", DETECTOR_TARGETS[0]).ok
 
 
 @pytest.mark.slow
