@@ -23,7 +23,7 @@
 
 enum Output : uint8_t { NUMBERS, LABELS, FRAMES };
 
-static const uint8_t BLOCK = 8; /* samples in a frame */
+static const uint8_t BLOCK = ECGEDGE_WIRE_SAMPLES;
 static const char labels[ECGEDGE_LABELS][ECGEDGE_LABEL_SIZE] PROGMEM = ECGEDGE_LABEL_NAMES;
 
 static ecgedge_state state;
