@@ -65,9 +65,10 @@ typedef struct {
 
 static inline ecgedge_rounding ecgedge_round_by(uint8_t shift)
 {
+    const uint32_t limit = (uint32_t)128 << shift;
     ecgedge_rounding r;
-    r.half = ((int32_t)1 << shift) >> 1;
-    r.last = (int32_t)(((uint32_t)128 << shift) - 1); /* shift 24 gives INT32_MAX */
+    r.half = (int32_t)(limit >> 8);
+    r.last = (int32_t)(limit - 1); /* shift 24 gives INT32_MAX */
     r.bytes = shift / 8;
     r.scale = (uint8_t)(128 >> shift % 8);
     return r;

@@ -4,6 +4,13 @@
 #include "ecgedge_arith.h"
 #include "ecgedge_conv.h"
 
+/* without optimization there are not enough registers for it */
+#if defined(ECGEDGE_TOKEN_IN_16_BITS) && defined(__AVR_HAVE_MUL__) && \
+    defined(__OPTIMIZE__) && !defined(ECGEDGE_PORTABLE) && !defined(ECGEDGE_PLAIN)
+#define TOKENS_IN_ASSEMBLY
+#include "ecgedge_token_avr.h"
+#endif
+
 typedef struct {
     int8_t weight[ECGEDGE_CHANNELS][ECGEDGE_CHANNELS];
     int8_t bias[ECGEDGE_CHANNELS];
@@ -56,8 +63,13 @@ void ecgedge_take_beat(ecgedge_layers *layers, const int8_t *beat)
 /* Shift and clip the sums. */
 static void pool(ecgedge_layers *layers)
 {
+    uint8_t shift = ECGEDGE_UINT8_AT(&pool_shift[0]);
+    ecgedge_rounding rounding = ecgedge_round_by(shift);
     for (uint8_t t = 0; t < ECGEDGE_TOKENS; t++) {
-        const ecgedge_rounding rounding = ecgedge_round_by(ECGEDGE_UINT8_AT(&pool_shift[t]));
+        if (ECGEDGE_UINT8_AT(&pool_shift[t]) != shift) {
+            shift = ECGEDGE_UINT8_AT(&pool_shift[t]);
+            rounding = ecgedge_round_by(shift);
+        }
         for (uint8_t c = 0; c < ECGEDGE_CHANNELS; c++)
             layers->tokens[0][t][c] = ecgedge_relu_round(layers->sums[t][c], &rounding);
     }
@@ -71,10 +83,17 @@ static void token_channel(ecgedge_layers *layers, uint8_t i, uint8_t c,
                           const ecgedge_token_rounding *rounding)
 {
     const int8_t *weight = token_layers[i].weight[c];
+#ifdef TOKENS_IN_ASSEMBLY
+    const int16_t b = (int16_t)(ECGEDGE_INT8_AT(&token_layers[i].bias[c]) * ECGEDGE_BIAS_ONE);
+    token_loop_avr(weight, b, rounding, layers->tokens[i][0], &layers->tokens[i + 1][0][c]);
+#else
     const int8_t w0 = ECGEDGE_INT8_AT(weight), w1 = ECGEDGE_INT8_AT(weight + 1);
     const int8_t w2 = ECGEDGE_INT8_AT(weight + 2), w3 = ECGEDGE_INT8_AT(weight + 3);
     const ecgedge_token_sum bias =
         (ecgedge_token_sum)(ECGEDGE_INT8_AT(&token_layers[i].bias[c]) * ECGEDGE_BIAS_ONE);
+#if defined(__GNUC__) && __GNUC__ >= 8 && !defined(__OPTIMIZE_SIZE__)
+#pragma GCC unroll 8
+#endif
     for (uint8_t t = 0; t < ECGEDGE_TOKENS; t++) {
         const int8_t *token = layers->tokens[i][t];
         ecgedge_token_sum a = bias;
@@ -82,6 +101,7 @@ static void token_channel(ecgedge_layers *layers, uint8_t i, uint8_t c,
         a = (ecgedge_token_sum)(a + (w2 * token[2] + w3 * token[3]));
         layers->tokens[i + 1][t][c] = ecgedge_token_round(a, rounding);
     }
+#endif
 }
 
 static void token_layer_on(ecgedge_layers *layers, uint8_t i)

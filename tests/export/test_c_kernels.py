@@ -9,9 +9,11 @@ import pytest
 from numpy.typing import NDArray
 
 from ecgedge.chips import CORES, Built, build, run, symbols
-from ecgedge.verification.firmware import write_library
-from firmware_sim.program import Branch, Program
-from tests.programs import random_program
+from ecgedge.verification.firmware import Firmware, named_layers, write_library
+from firmware_sim import network
+from firmware_sim.program import Branch, Layer, Program
+from firmware_sim.prove import prove
+from tests.programs import hostile_beats, hostile_contexts, random_program
 from tests.tools import CORTEX, needs
 
 HARNESS = Path(__file__).parent / "programs" / "convolve.c"
@@ -181,3 +183,32 @@ def test_assembly_is_for_accumulators_of_15_bits(
     built = compiled(name, core, "own", root)
     conv = next(o for source, o in built.objects.items() if source.stem == "ecgedge_conv")
     assert ("ecgedge_convolve_pair" in symbols(CORES[core], conv).defined) == assembly
+
+
+def narrow_layers(shifts: tuple[int, int, int]) -> Program:
+    """A program whose token layers fit 16 bits, with these shifts."""
+    rng = np.random.default_rng(sum(shifts))
+
+    def layer(shift: int) -> Layer:
+        reach = 45 if shift < 12 else 30
+        weight = rng.integers(-reach, reach + 1, (4, 4))
+        weight[0] = reach
+        return Layer(weight, rng.integers(0, 40, 4), shift)
+
+    program = replace(random_program(8), layers=tuple(layer(shift) for shift in shifts))
+    assert all(prove(program).width(f"tokens.{i}") == 16 for i in (1, 2, 3))
+    return program
+
+
+@pytest.mark.slow
+@every_core
+@pytest.mark.parametrize("shifts", [(0, 1, 2), (5, 3, 4), (6, 7, 5), (7, 8, 6), (9, 10, 0),
+                                    (4, 11, 1), (3, 12, 2), (2, 13, 7), (1, 14, 0)])  # fmt: skip
+def test_token_layers_of_every_shift(core: str, shifts: tuple[int, int, int]) -> None:
+    program = narrow_layers(shifts)
+    beats, context = hostile_beats(program.window, 40, 6), hostile_contexts(40, 6)
+    expected = network.run(program, beats, context, layers=True)
+    found = named_layers(program, Firmware(program, CORES[core]).network(beats, context))
+    found.pop("label")
+    for name, value in found.items():
+        assert np.array_equal(value, expected.layers[name]), name
