@@ -45,14 +45,9 @@ static uint8_t *put_text(uint8_t *to, const char *text) /* in flash */
 
 static uint8_t *put_number(uint8_t *to, uint32_t value)
 {
-    uint8_t digits[10], count = 0;
-    do {
-        digits[count++] = (uint8_t)('0' + value % 10);
-        value /= 10;
-    } while (value);
-    while (count)
-        *to++ = digits[--count];
-    return to;
+    char *const digits = (char *)to;
+    ultoa(value, digits, 10);
+    return to + strlen(digits);
 }
 
 static void send_line(const uint8_t *from, uint8_t *to)
@@ -99,13 +94,18 @@ static void tell_sample(int16_t sample)
     block[filled++] = sample;
 }
 
+static uint32_t milliseconds(uint32_t sample)
+{
+    return sample / ECGEDGE_FS * 1000 + sample % ECGEDGE_FS * 1000 / ECGEDGE_FS;
+}
+
 static void tell_beat(const ecgedge_beat &beat)
 {
     uint8_t *const line = board_line();
     if (output == FRAMES)
         board_send(ecgedge_wire_beat(line, &beat));
     if (output == LABELS) {
-        uint8_t *const comma = put_number(line, beat.sample / ECGEDGE_FS * 1000 + beat.sample % ECGEDGE_FS * 1000 / ECGEDGE_FS);
+        uint8_t *const comma = put_number(line, milliseconds(beat.sample));
         *comma = ',';
         send_line(line, put_text(comma + 1, labels[beat.label]));
     }

@@ -33,6 +33,8 @@ PROGRAMS = ("rhythm-140", "beat-150")
 QUALITIES = ("good", "flat", "clipped")
 SECONDS = 70
 RAM_BYTES = 1600
+FLASH_BYTES = 13_300
+BUSY = 0.05
 
 
 def parsed(data: bytes) -> list[WireEvent]:
@@ -71,6 +73,7 @@ def test_over_a_minute_no_sample_is_lost_and_every_beat_is_the_simulators(
     assert [event.value for event in of(events, Sample)] == codes.tolist()
     assert of(events, BoardBeat) == simulated(program, codes)
     assert len(of(events, BoardBeat)) > 90
+    assert said.measured.busy <= BUSY
     assert of(events, Begins) == [Begins(0)]
     assert not of(events, (Lost, Gap, Garbage, LeadOff, Clipped))
 
@@ -79,6 +82,7 @@ def test_over_a_minute_no_sample_is_lost_and_every_beat_is_the_simulators(
 def test_it_fits_the_memory_of_an_uno(name: str, excerpt: Path) -> None:
     sketch = shipped_sketch(name)
     measured = run_uno(sketch.elf, codes_of(excerpt, "208", 20), b"t").measured
+    assert sketch.sizes.flash <= FLASH_BYTES
     assert sketch.sizes.ram + measured.stack_bytes <= RAM_BYTES
     assert measured.room_bytes == 2048 - sketch.sizes.ram
 
