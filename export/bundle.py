@@ -21,10 +21,10 @@ from export.onnx_fixed import fixed_model
 from export.onnx_float import float_model
 from export.onnx_graph import MAX_MODEL_BYTES, parse, properties, serialize
 from export.onnx_int import int_model
-from firmware_sim.certificate import CERTIFICATE_FORMAT, CERTIFICATE_VERSION, certificate
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.files import new_folder, write_atomic
 from firmware_sim.program import MAX_FILE_BYTES, Program, program_from_json, program_to_json
+from firmware_sim.proof.certificate import CERTIFICATE_FORMAT, CERTIFICATE_VERSION, certificate
 from firmware_sim.prove import Proof, prove
 
 FORMAT = "ecgedge-bundle"
@@ -60,7 +60,7 @@ class Bundle:
     models : mapping of kind (float, fixed, int) to onnx.ModelProto
     golden : Golden
     proof : dict
-        The certificate as it is in the file, which `firmware_sim.certificate.what_is_wrong` judges.
+        The certificate as it is in the file; `firmware_sim.proof.certificate` judges it.
     card : str
     """
 

@@ -12,8 +12,8 @@ from firmware_sim.detector_timing import Timing, timing
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.formats import ONE
 from firmware_sim.program import BRANCHES, TAPS, Program
+from firmware_sim.proof.times import Times
 from firmware_sim.prove import Proof, prove
-from firmware_sim.prove_times import Times
 
 PIECE_MAX = 64
 """Convolution outputs that are computed at a time; `ecgedge_network.h` names it too."""

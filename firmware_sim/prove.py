@@ -1,7 +1,7 @@
 """The proof of a program: no input can overflow anything, and how narrow each integer may be.
 
-Three parts: the network (`prove_network`), from ADC counts to the beat (`prove_beat`), and the
-detector, rhythm and pending beats over streams of samples without end (`prove_stream`).
+Three parts, each in a module of `firmware_sim.proof`: the network, from ADC counts to the beat, and
+detector, rhythm and pending beats over streams of samples without end.
 """
 
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from firmware_sim.detector_timing import FS_MAX_HZ, FS_MIN_HZ
 from firmware_sim.formats import ONE, Q7_MAX
-from firmware_sim.interval import Quantity
 from firmware_sim.program import BRANCHES, Program, Segment
-from firmware_sim.prove_beat import prove_beat
-from firmware_sim.prove_network import Reach, prove_network
-from firmware_sim.prove_stream import prove_stream
+from firmware_sim.proof.beat import prove_beat
+from firmware_sim.proof.interval import Quantity
+from firmware_sim.proof.network import Reach, prove_network
+from firmware_sim.proof.stream import prove_stream
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from firmware_sim.interval import Quantity
     from firmware_sim.program import Program
+    from firmware_sim.proof.interval import Quantity
+    from firmware_sim.proof.network import Reach
     from firmware_sim.prove import Proof
-    from firmware_sim.prove_network import Reach
 
 
 WIDE = 120
@@ -48,7 +48,7 @@ def prove(
     from ecgedge.verification.checks import check_proof
     from ecgedge.zoo import find_bundle
     from export.bundle import read_bundle, renew
-    from firmware_sim.certificate import certificate
+    from firmware_sim.proof.certificate import certificate
     from firmware_sim.prove import prove as make_proof
 
     read = read_bundle(find_bundle(bundle))

@@ -15,11 +15,11 @@ from ecgedge.verification.inputs import Source
 from ecgedge.verification.report import EngineReport
 from export.bundle import MODELS, Bundle, expected_models, stands_for
 from export.onnx_graph import first_change
-from firmware_sim.certificate import certificate, what_is_wrong
 from firmware_sim.formats import ONE
 from firmware_sim.network import run
+from firmware_sim.proof.certificate import certificate, what_is_wrong
+from firmware_sim.proof.replay import replay
 from firmware_sim.prove import prove
-from firmware_sim.replay import replay
 
 FLOAT_SAMPLE = 2048
 FLOAT_TOLERANCE = 1e-4

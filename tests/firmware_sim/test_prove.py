@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_sim import network
-from firmware_sim.certificate import certificate, checksum, what_is_wrong
-from firmware_sim.interval import quantity, width_of
 from firmware_sim.network import run
 from firmware_sim.program import Branch, Head, Layer, Program
+from firmware_sim.proof.certificate import certificate, checksum, what_is_wrong
+from firmware_sim.proof.interval import quantity, width_of
+from firmware_sim.proof.network import DIFFERENCE, Reach, reach_of
+from firmware_sim.proof.pool import pool_reach
+from firmware_sim.proof.replay import replay
+from firmware_sim.proof.worst_sequence import greatest_sum
 from firmware_sim.prove import prove, worst_beats
-from firmware_sim.prove_network import DIFFERENCE, Reach, reach_of
-from firmware_sim.prove_pool import pool_reach
-from firmware_sim.replay import replay
-from firmware_sim.worst_sequence import greatest_sum
 from tests.programs import hostile_beats, hostile_contexts, programs, random_program
 
 weights = st.lists(st.integers(-127, 127), min_size=4, max_size=4)

@@ -12,10 +12,10 @@ from click.testing import CliRunner, Result
 from ecgedge.cli.main import cli
 from ecgedge.zoo import shipped_bundles
 from export.bundle import read_bundle, write_sums
-from firmware_sim.certificate import checksum
 from firmware_sim.errors import EcgedgeError
+from firmware_sim.proof.certificate import checksum
+from firmware_sim.proof.replay import replay
 from firmware_sim.prove import prove
-from firmware_sim.replay import replay
 from tests.networks import small_bundle
 from tests.programs import random_program
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware_sim.formats import Q7_MAX, rdiv
-from firmware_sim.interval import Interval, Quantity, hull, quantity, rising
+from firmware_sim.proof.interval import Interval, Quantity, hull, quantity, rising
 
 SAMPLE = Interval(-(1 << 15), (1 << 15) - 1)
 """All int16 values."""

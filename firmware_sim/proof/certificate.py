@@ -12,8 +12,8 @@ from dataclasses import asdict
 from typing import Any
 
 from firmware_sim.formats import Q7_MAX
+from firmware_sim.proof.network import Reach, Witness
 from firmware_sim.prove import Proof
-from firmware_sim.prove_network import Reach, Witness
 
 CERTIFICATE_FORMAT = "ecgedge-proof"
 CERTIFICATE_VERSION = 2

@@ -1,9 +1,9 @@
 """Every value of the RR arithmetic and of a window's quality, for all streams, as in a step."""
 
 from firmware_sim.formats import ONE, Q7_MAX, rdiv, rshift
-from firmware_sim.interval import Interval, Quantity, least, quantity, rising
-from firmware_sim.prove_detector import SPAN
-from firmware_sim.prove_times import Times
+from firmware_sim.proof.detector import SPAN
+from firmware_sim.proof.interval import Interval, Quantity, least, quantity, rising
+from firmware_sim.proof.times import Times
 from firmware_sim.rhythm import LAST, RR_MAX_S, SLOW_FRACTION_BITS, SLOW_SHIFT
 
 

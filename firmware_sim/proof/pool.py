@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from firmware_sim.formats import FRACTION_BITS, Q7_MAX
 from firmware_sim.program import TAPS
-from firmware_sim.worst_sequence import greatest_sum
+from firmware_sim.proof.worst_sequence import greatest_sum
 
 ROUNDS = 8
 """Guesses at which outputs are positive in the least sum; one or two settle it."""

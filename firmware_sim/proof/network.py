@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware_sim.formats import FRACTION_BITS, Q7_MAX, relu, rshift
-from firmware_sim.interval import signed_bits, width_of
 from firmware_sim.program import (
     BRANCHES,
     CHANNELS,
@@ -28,7 +27,8 @@ from firmware_sim.program import (
     Program,
     Segment,
 )
-from firmware_sim.prove_pool import pool_reach
+from firmware_sim.proof.interval import signed_bits, width_of
+from firmware_sim.proof.pool import pool_reach
 
 DIFFERENCE = "score difference"
 """Name of what a program of two classes compares with its threshold: score 1 - score 0."""

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from firmware_sim import detector as d
 from firmware_sim.detector_timing import Timing
-from firmware_sim.interval import Interval, Quantity, greatest, hull, least, quantity, rising
-from firmware_sim.prove_beat import SAMPLE
-from firmware_sim.worst_sequence import greatest_sum
+from firmware_sim.proof.beat import SAMPLE
+from firmware_sim.proof.interval import Interval, Quantity, greatest, hull, least, quantity, rising
+from firmware_sim.proof.worst_sequence import greatest_sum
 
 SPAN = SAMPLE.high - SAMPLE.low
 """Largest difference of two samples."""

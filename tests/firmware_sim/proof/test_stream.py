@@ -5,13 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_sim import prove_detector, prove_times
 from firmware_sim.detector import Detector
 from firmware_sim.detector_timing import FS_MAX_HZ, FS_MIN_HZ, timing
 from firmware_sim.errors import EcgedgeError
-from firmware_sim.interval import Interval
 from firmware_sim.pipeline import Pipeline
-from firmware_sim.prove_stream import prove_stream
+from firmware_sim.proof import detector as proof_of_detector
+from firmware_sim.proof import times as proof_of_times
+from firmware_sim.proof.interval import Interval
+from firmware_sim.proof.stream import prove_stream
 from firmware_sim.rhythm import RR_MAX_S, Rhythm, contexts
 from tests.firmware_sim.test_detector import KINDS, heart, hostile
 from tests.programs import random_program
@@ -61,10 +62,10 @@ def test_everything_fits_at_every_rate(fs):
 def test_a_stream_attains_the_bounds_of_slope_and_energy(fs):
     t, bounds = timing(fs), proven(fs)
     slope = Detector(fs)
-    slope.process(prove_detector.slope_stream(t))
+    slope.process(proof_of_detector.slope_stream(t))
     assert slope._slope == bounds["detector.slope"].high
     energy = Detector(fs)
-    for sample in prove_detector.energy_stream(t).tolist():
+    for sample in proof_of_detector.energy_stream(t).tolist():
         energy.push(sample)
     assert energy._energy == energy._block_max == bounds["detector.energy"].high
 
@@ -75,11 +76,11 @@ def test_the_search_for_the_largest_energy_misses_nothing(fs, seed):
     """Flipping samples of the best stream, a few or all, never makes the energy larger."""
     t = timing(fs)
     rng = np.random.default_rng(seed)
-    stream = prove_detector.energy_stream(t)
+    stream = proof_of_detector.energy_stream(t)
     flipped = np.where(rng.random(len(stream)) < rng.choice([0.02, 0.1, 0.5]), ~stream, stream)
     detector = Detector(fs)
     detector.process(flipped)
-    assert detector._energy <= prove_detector.energy_max(t)
+    assert detector._energy <= proof_of_detector.energy_max(t)
 
 
 def test_a_rate_without_detector_is_refused():
@@ -89,20 +90,20 @@ def test_a_rate_without_detector_is_refused():
 
 @pytest.mark.parametrize("name", ["peak", "beat_level", "noise_level", "steepness", "rr", "best"])
 def test_an_invariant_that_is_too_narrow_proves_nothing(name, monkeypatch):
-    whole = prove_detector.invariant
+    whole = proof_of_detector.invariant
 
     def narrow(t):
         found = whole(t)
         return {**found, name: Interval(0, found[name].high // 2)}
 
-    monkeypatch.setattr(prove_detector, "invariant", narrow)
+    monkeypatch.setattr(proof_of_detector, "invariant", narrow)
     with pytest.raises(ValueError, match="leaves"):
-        prove_detector.prove_detector(timing(360))
+        proof_of_detector.prove_detector(timing(360))
 
 
 def test_a_time_that_a_16_bit_clock_cannot_tell_proves_nothing():
     with pytest.raises(ValueError, match="half of a 16-bit clock"):
-        prove_times.prove_times(prove_times.Times(timing(125), 1 << 17))
+        proof_of_times.prove_times(proof_of_times.Times(timing(125), 1 << 17))
 
 
 # What streams do
@@ -152,7 +153,7 @@ def test_every_value_that_the_detector_keeps_is_proved():
     detector = Detector(125)
     detector.push(0)
     kept = {name.removeprefix("_") for name in set(vars(detector)) - NO_VALUE - TIMES}
-    assert kept == set(prove_detector.invariant(timing(125)))
+    assert kept == set(proof_of_detector.invariant(timing(125)))
     names = {name for name in proven(125) if name.startswith("age.")}
     for name in TIMES - {"_silent_since"}:
         assert f"age.{name.removeprefix('_')}" in names
@@ -312,7 +313,7 @@ class Tape(list):
 def traced_detector(fs: int) -> Detector:
     detector = Detector(fs)
     detector._recent = Tape([Traced(0)] * detector.timing.history)
-    for name in prove_detector.invariant(detector.timing):
+    for name in proof_of_detector.invariant(detector.timing):
         value = getattr(detector, f"_{name}")
         setattr(
             detector, f"_{name}", list(map(Traced, value)) if name == "blocks" else Traced(value)
@@ -326,7 +327,9 @@ def test_nothing_on_the_way_is_larger_than_what_is_proved(kind):
     fs = 125
     Traced.ends = (0, 0)
     detector = traced_detector(fs)
-    counts = np.concatenate([hostile(kind, 12 * fs, 3), prove_detector.energy_stream(timing(fs))])
+    counts = np.concatenate(
+        [hostile(kind, 12 * fs, 3), proof_of_detector.energy_stream(timing(fs))]
+    )
     for sample in np.concatenate([np.zeros(1, dtype=np.int64), counts]).tolist():
         detector.push(sample)
     assert isinstance(detector._energy, Traced)

@@ -8,14 +8,14 @@ from hypothesis.extra.numpy import arrays
 
 from firmware_sim.beat import normalize
 from firmware_sim.formats import rdiv
-from firmware_sim.interval import Interval
-from firmware_sim.prove_beat import (
+from firmware_sim.proof.beat import (
     EXACT_PEAK,
     RECIPROCAL_BITS,
     device_quotient,
     prove_beat,
     reciprocal,
 )
+from firmware_sim.proof.interval import Interval
 
 LOW, HIGH = -32768, 32767
 PEAK_MAX = 65535

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_sim.interval import (
+from firmware_sim.proof.interval import (
     Interval,
     greatest,
     hull,

@@ -13,8 +13,8 @@ import numpy as np
 from firmware_sim import network
 from firmware_sim.formats import relu, rshift
 from firmware_sim.program import BRANCHES, CHANNELS, Program
+from firmware_sim.proof.network import DIFFERENCE, Reach, Witness
 from firmware_sim.prove import Proof, witness_beat
-from firmware_sim.prove_network import DIFFERENCE, Reach, Witness
 
 
 @dataclass(frozen=True)

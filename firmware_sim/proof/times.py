@@ -19,7 +19,7 @@ from functools import cached_property
 
 from firmware_sim.detector import RR_FRACTION_BITS, SEARCH_BACK_RR
 from firmware_sim.detector_timing import Timing
-from firmware_sim.interval import Interval, Quantity, quantity
+from firmware_sim.proof.interval import Interval, Quantity, quantity
 from firmware_sim.rhythm import RR_MAX_S
 
 HALF_CLOCK = 1 << 15

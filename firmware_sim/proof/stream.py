@@ -1,10 +1,10 @@
 """The stream: detector, times, rhythm and pending beats, for all streams of int16 samples."""
 
 from firmware_sim.detector_timing import timing
-from firmware_sim.interval import Quantity
-from firmware_sim.prove_detector import prove_detector
-from firmware_sim.prove_rhythm import prove_rhythm
-from firmware_sim.prove_times import Times, prove_times
+from firmware_sim.proof.detector import prove_detector
+from firmware_sim.proof.interval import Quantity
+from firmware_sim.proof.rhythm import prove_rhythm
+from firmware_sim.proof.times import Times, prove_times
 
 
 def prove_stream(fs: int, window: int) -> tuple[Quantity, ...]:

@@ -1,0 +1,1 @@
+"""The parts of the proof; `firmware_sim.prove` puts them together."""
