@@ -1,7 +1,7 @@
 """Compile an Arduino sketch for the Uno with the compilers and the core that Debian packages.
 
-The flags are those of the core's `platform.txt`, as the Arduino tools use them, and two that make the
-result smaller: registers are saved in one place, and calls are short where that reaches.
+The flags are those of the core's `platform.txt`, as the Arduino tools use them, and two that make
+the result smaller: registers are saved in one place, and calls are short where that reaches.
 """
 
 import subprocess
