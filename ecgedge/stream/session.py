@@ -507,8 +507,12 @@ class Session:
     def _cut(self, reason: str, *, whole: bool = False) -> None:
         """Break the stream: the next sample does not join on, for this reason.
 
-        `whole`: a board that classifies itself has ended there too, and said all its beats.
+        `whole`: a board that classifies itself has ended there too, and said all its beats. Else
+        what still waits is not over for the board: our last beats are not compared.
         """
+        self._push()
+        if not whole:
+            self._board_watch.ends(whole=False)
         self._end_stretch()
         for event in self._board_watch.ends(whole=whole):
             self._tell(event)
