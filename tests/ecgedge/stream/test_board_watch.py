@@ -17,7 +17,7 @@ from ecgedge.stream.session import Options, Session
 from ecgedge.stream.view import describe
 from ecgedge.stream.wire import BoardBeat
 from export.c_header import identity
-from firmware_sim.pipeline import Beat, Pipeline
+from firmware_sim.pipeline import Beat, Pipeline, run
 from firmware_sim.program import Program
 
 FS = 360
@@ -147,7 +147,8 @@ def test_the_beat_that_waits_where_we_stop_listening_is_not_compared(
     program: Program, counts: list[int]
 ) -> None:
     """The board goes on and knows the R peak after it; here it ends as unknown."""
-    options = Options("port", format="ecgedge", stop_s=20.3)
+    beat = run(program, counts)[20]
+    options = Options("port", format="ecgedge", stop_s=beat.decided_at / FS)
     watched = Watched(program)
     watched.session = Session(program, Pipeline, options)
     watched.feed([info_frame(0, FS, identity(program))]).feed(board_stream(program, counts))
