@@ -10,10 +10,6 @@ enum { INFO = 1, SAMPLES, BEAT, SELFTEST };
 #define HEAD 8
 #define TAIL 2
 
-ECGEDGE_PROMISE(frames_fit, HEAD + 1 + 2 * ECGEDGE_WIRE_SAMPLES + TAIL <= ECGEDGE_WIRE_MAX &&
-                                HEAD + 4 + 4 * ECGEDGE_LABELS + TAIL <= ECGEDGE_WIRE_MAX &&
-                                HEAD + 4 + sizeof ECGEDGE_IDENTITY - 1 + TAIL <= ECGEDGE_WIRE_MAX);
-
 static const char identity[] ECGEDGE_TABLE = ECGEDGE_IDENTITY;
 
 /* Put head and checksum around a payload of `length` bytes; return the size of the frame. */

@@ -21,7 +21,11 @@ enum {
 };
 
 #define ECGEDGE_WIRE_SAMPLES 16 /* the most in a frame */
-#define ECGEDGE_WIRE_MAX (8 + 4 + 32 + 2)
+#define ECGEDGE_WIRE_LARGER(a, b) ((a) > (b) ? (a) : (b))
+#define ECGEDGE_WIRE_MAX                                                                      \
+    (8 + 2 +                                                                                   \
+     ECGEDGE_WIRE_LARGER(1 + 2 * ECGEDGE_WIRE_SAMPLES,                                         \
+                         4 + ECGEDGE_WIRE_LARGER(4 * ECGEDGE_LABELS, sizeof ECGEDGE_IDENTITY)))
 
 /* Who is speaking: the program, the rate in mHz, the number of the next sample. */
 uint8_t ecgedge_wire_info(uint8_t *frame, uint32_t next, uint32_t rate_mhz);

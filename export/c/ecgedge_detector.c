@@ -13,6 +13,13 @@
 
 #include "ecgedge_arith.h"
 
+/* On AVR the slope's 300 bytes of flash are dearer than the time of a call. */
+#ifdef __AVR__
+#define SLOPE_IS ECGEDGE_SELDOM
+#else
+#define SLOPE_IS ECGEDGE_INLINE
+#endif
+
 ECGEDGE_PROMISE(locate_stays_in_the_past, ECGEDGE_HOLD + ECGEDGE_DELAY >=
                                               ECGEDGE_LOCATE_AFTER + ECGEDGE_LOCATE_HALF + 1);
 ECGEDGE_PROMISE(difference_is_not_longer, ECGEDGE_DIFFERENCE <= ECGEDGE_LOW_PASS);
@@ -30,7 +37,7 @@ static int16_t back(const ecgedge_state *state, uint16_t n)
 }
 
 /* What the sample at `place` adds to the slope. */
-static ECGEDGE_INLINE int32_t slope_at(const ecgedge_state *state, uint16_t place)
+static SLOPE_IS int32_t slope_at(const ecgedge_state *state, uint16_t place)
 {
     int32_t step = state->ring[place];
     place = before(place, ECGEDGE_DIFFERENCE);
@@ -112,7 +119,7 @@ static uint16_t locate(const ecgedge_state *state, uint16_t at)
 /* -- decisions ---------------------------------------------------------------------------- */
 
 /* First sample at which search-back may act. */
-static uint16_t due(const ecgedge_detector *d)
+static ECGEDGE_SELDOM uint16_t due(const ecgedge_detector *d)
 {
     return (uint16_t)(d->last_at + (((uint32_t)ECGEDGE_SEARCH_BACK_RR * d->rr) >> 8) + 1);
 }
@@ -129,9 +136,15 @@ static void set_alarm(ecgedge_detector *d, uint16_t now)
 }
 
 /* Move a level 2^-ECGEDGE_LEVEL_SHIFT of the way to a value that counts as twice the level at most. */
-static int32_t follow(int32_t level, int32_t value)
+static ECGEDGE_SELDOM int32_t follow(int32_t level, int32_t value)
 {
     return level + ((smaller(value, 2 * level) - level) >> ECGEDGE_LEVEL_SHIFT);
+}
+
+/* Set a level, which never falls below its least value. */
+static ECGEDGE_SELDOM void set_level(int32_t *level, int32_t value, int16_t least)
+{
+    *level = larger(value, least);
 }
 
 /* Take a candidate for a beat and let the levels follow. */
@@ -151,9 +164,9 @@ static void accept(ecgedge_detector *d, uint16_t now, int32_t height, uint16_t a
         }
         d->rr = (uint16_t)interval;
     }
-    d->beat_level = larger(follow(d->beat_level, height), ECGEDGE_LEAST_LEVEL);
-    d->steepness = larger(d->steepness ? follow(d->steepness, steepness) : steepness,
-                          ECGEDGE_LEAST_STEEPNESS);
+    set_level(&d->beat_level, follow(d->beat_level, height), ECGEDGE_LEAST_LEVEL);
+    set_level(&d->steepness, d->steepness ? follow(d->steepness, steepness) : steepness,
+              ECGEDGE_LEAST_STEEPNESS);
     d->last_at = at;
     d->last_sample = sample;
     d->has_last = true;
@@ -241,7 +254,7 @@ static int32_t median(const int32_t *v)
 }
 
 /* A last beat that is further back than anything can tell is moved up, so that spans stay short. */
-static void keep_recent(uint16_t *time, uint16_t now)
+static ECGEDGE_SELDOM void keep_recent(uint16_t *time, uint16_t now)
 {
     if (ecgedge_span(*time, now) > ECGEDGE_STALE)
         *time = (uint16_t)(now - ECGEDGE_STALE);
@@ -261,7 +274,7 @@ static void learn(ecgedge_detector *d, uint16_t now)
     if (enough)
         d->silent_since = (uint16_t)(now - 3 * ECGEDGE_BLOCK); /* as good as any longer span */
     if (enough && middle >= ECGEDGE_LEAST_LEVEL) {
-        d->beat_level = larger(middle - (middle >> 2), ECGEDGE_LEAST_LEVEL);
+        set_level(&d->beat_level, middle - (middle >> 2), ECGEDGE_LEAST_LEVEL);
         d->noise_level = d->beat_level >> 3;
         d->learning = false;
         d->silent_since = now;
@@ -273,7 +286,7 @@ static void learn(ecgedge_detector *d, uint16_t now)
 }
 
 /* Start learning again after a long silence. */
-static void forget(ecgedge_detector *d, uint16_t now)
+static ECGEDGE_SELDOM void forget(ecgedge_detector *d, uint16_t now)
 {
     d->learning = true;
     d->blocks[0] = d->blocks[1] = d->blocks[2] = d->block_max = 0;
@@ -287,12 +300,12 @@ static void forget(ecgedge_detector *d, uint16_t now)
 /* Lower all levels. */
 static void sink(ecgedge_detector *d)
 {
-    d->beat_level = larger(d->beat_level - (d->beat_level >> ECGEDGE_DECAY_SHIFT),
-                           ECGEDGE_LEAST_LEVEL);
+    set_level(&d->beat_level, d->beat_level - (d->beat_level >> ECGEDGE_DECAY_SHIFT),
+              ECGEDGE_LEAST_LEVEL);
     d->noise_level -= d->noise_level >> ECGEDGE_DECAY_SHIFT;
     if (d->steepness)
-        d->steepness = larger(d->steepness - (d->steepness >> ECGEDGE_DECAY_SHIFT),
-                              ECGEDGE_LEAST_STEEPNESS);
+        set_level(&d->steepness, d->steepness - (d->steepness >> ECGEDGE_DECAY_SHIFT),
+                  ECGEDGE_LEAST_STEEPNESS);
 }
 
 /* Do what is due now: a block of learning, sinking levels, search-back. */

@@ -1,6 +1,8 @@
 /* The network: pools, token layers, mean, head, decision. Beats in Q0.7 in, scores out. */
 #include "ecgedge_network.h"
 
+#include <string.h>
+
 #include "ecgedge_arith.h"
 #include "ecgedge_conv.h"
 
@@ -26,9 +28,7 @@ static const int8_t head_bias[ECGEDGE_LABELS] ECGEDGE_TABLE = ECGEDGE_HEAD_BIAS;
 
 void ecgedge_begin(ecgedge_layers *layers)
 {
-    for (uint8_t t = 0; t < ECGEDGE_TOKENS; t++)
-        for (uint8_t c = 0; c < ECGEDGE_CHANNELS; c++)
-            layers->sums[t][c] = 0;
+    memset(layers->sums, 0, sizeof layers->sums);
 }
 
 ecgedge_piece ecgedge_piece_at(uint8_t index)

@@ -33,7 +33,7 @@ PROGRAMS = ("rhythm-140", "beat-150")
 QUALITIES = ("good", "flat", "clipped")
 SECONDS = 70
 RAM_BYTES = 1600
-FLASH_BYTES = 13_300
+FLASH_BYTES = 12_600
 BUSY = 0.05
 
 
