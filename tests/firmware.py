@@ -58,13 +58,18 @@ def run_uno(
     commands: bytes = b"",
     lead_off: NDArray[np.bool_] | None = None,
 ) -> Said:
-    """Run a firmware on codes, as fast as possible; a command arrives each millisecond."""
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(words(codes, lead_off))
-        file.flush()
-        done = subprocess.run(
-            [simulator("uno"), elf, file.name, "0"], input=commands, capture_output=True, check=True
-        )
+    """Run a firmware on codes, as fast as possible; a command arrives each millisecond.
+
+    Commands are in a file: the simulator does not wait for a pipe to be written.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        said, heard = Path(name) / "codes", Path(name) / "commands"
+        said.write_bytes(words(codes, lead_off))
+        heard.write_bytes(commands)
+        with heard.open("rb") as stdin:
+            done = subprocess.run(
+                [simulator("uno"), elf, said, "0"], stdin=stdin, capture_output=True, check=True
+            )
     measured = _measured(done.stderr)
     assert measured is not None
     return Said(done.stdout, measured)
