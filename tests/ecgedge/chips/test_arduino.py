@@ -1,10 +1,13 @@
 """The sketch on a simulated Uno: the beats of the simulator, in the memory that there is."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ecgedge.chips.cores import find_core
+from ecgedge.chips.sizes import output_of
 from ecgedge.stream.frame import FrameParser
 from ecgedge.stream.text_formats import SparkfunParser
 from ecgedge.stream.wire import (
@@ -156,3 +159,32 @@ def test_other_rates_and_shapes_compile_and_agree(
     assert of(events, BoardBeat) == simulated(program, codes)
     assert of(events, BoardBeat)
     assert abs(of(events, Info)[0].rate_hz / fs - 1) < 1e-4
+
+
+def weight_places(elf: Path) -> list[int]:
+    """Offsets in an ELF file of every byte of convolution, token and head weights."""
+    avr = find_core("avr")
+    text = re.search(r"\.text\s+PROGBITS\s+(\w+)\s+(\w+)", output_of(avr, "readelf", "-SW", elf))
+    assert text is not None
+    offset = int(text[2], 16) - int(text[1], 16)
+    places = []
+    for line in output_of(avr, "nm", "-S", elf).splitlines():
+        address, *size, _, name = line.split()
+        if size and name.split(".")[0] in ("conv_table", "token_layers", "head_weight"):
+            first = offset + int(address, 16)
+            places += range(first, first + int(size[0], 16))
+    return places
+
+
+def test_flipped_bits_of_weights_in_the_flash_are_found(excerpt: Path, tmp_path: Path) -> None:
+    elf, codes = shipped_sketch("rhythm-140").elf, codes_of(excerpt, "208", 0.1)
+    places, random = weight_places(elf), np.random.default_rng(5)
+    assert len(places) > 140
+    found = []
+    for place in random.choice(places, 40, replace=False):
+        data = bytearray(elf.read_bytes())
+        data[place] ^= 1 << int(random.integers(8))
+        (tmp_path / "flipped.elf").write_bytes(data)
+        (result,) = of(parsed(run_uno(tmp_path / "flipped.elf", codes, b"t").data), SelftestResult)
+        found.append(not result.passed)
+    assert sum(found) >= 38
