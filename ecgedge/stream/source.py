@@ -145,8 +145,8 @@ def _why_not(port: str, baud: int, error: Exception) -> str:
     code = getattr(error, "errno", None)
     if code in (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO, errno.ENOTDIR):
         return (
-            f"there is no serial port {port} ({describe_ports()}); check the cable and the name, "
-            "or wait for it with --wait."
+            f"there is no serial port {port} ({describe_ports()}); check the cable and the name "
+            "(`ecgedge stream --wait` waits for it)."
         )
     if code in (errno.EAGAIN, errno.EBUSY):
         return (
