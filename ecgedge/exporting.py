@@ -14,12 +14,12 @@ from ecgedge.data.locate import excerpt, listed_records
 from ecgedge.data.splits import get_split
 from ecgedge.runs import Run, load_run, read_json
 from ecgedge.training.config import for_protocol, to_json
-from ecgedge.zoo import find_bundle
-from export.bundle import read_bundle, write_bundle
+from ecgedge.zoo import find_program
+from export.bundle import write_bundle
 from export.card import Provenance, Result
 from export.golden import Golden, make_golden
 from firmware_sim.errors import EcgedgeError
-from firmware_sim.program import Program, load_program
+from firmware_sim.program import Program
 
 FIRMWARE = {
     "c": "export.c_library:write_c",
@@ -231,7 +231,7 @@ def export_run(
     return program
 
 
-def find_program(source: str) -> Program:
+def program_of(source: str) -> Program:
     """Return the program of a run, a bundle, a shipped model or a program.json.
 
     Raises
@@ -247,8 +247,7 @@ def find_program(source: str) -> Program:
                 f"the run {path} holds no integer program; export a finished student with a bound."
             )
         return run.program
-    place = find_bundle(source)
-    return load_program(place) if place.is_file() else read_bundle(place).program
+    return find_program(source)
 
 
 def export_firmware(
@@ -265,7 +264,7 @@ def export_firmware(
     Parameters
     ----------
     source : str
-        As `find_program`.
+        As `program_of`.
     target : str
         A key of `FIRMWARE`.
     output : Path
@@ -285,7 +284,7 @@ def export_firmware(
     path, folder = Path(source).resolve(), Path(output).resolve()
     if folder == path or folder in path.parents:
         raise EcgedgeError(f"{output} contains {source}; choose another folder with -o.")
-    program = find_program(source)
+    program = program_of(source)
     program = program if name is None else program.replace(name=name)
     module, function = FIRMWARE[target].split(":")
     write = getattr(import_module(module), function)

@@ -9,6 +9,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from firmware_sim.errors import EcgedgeError
+from firmware_sim.program import Program, load_program
 
 FOLDER = "zoo_bundles"
 INDEX = "index.json"
@@ -77,3 +78,22 @@ def find_bundle(name: str | None) -> Path:
         return shipped[name]
     known = f" ({', '.join(shipped)})" if shipped else ""
     raise EcgedgeError(f"{name} is neither a folder nor the name of a shipped bundle{known}.")
+
+
+def find_program(name: str | None) -> Program:
+    """Return the program of a bundle, or a program.json by itself.
+
+    Parameters
+    ----------
+    name : str or None
+        As in `find_bundle`, or the path of a program.json.
+
+    Raises
+    ------
+    EcgedgeError
+        When there is none, or it is damaged.
+    """
+    from export.bundle import read_bundle  # onnx takes a moment, and a program needs none of it
+
+    place = find_bundle(name)
+    return load_program(place) if place.is_file() else read_bundle(place).program

@@ -68,14 +68,13 @@ def cost(
     from ecgedge.chips.tools import ToolMissing
     from ecgedge.cost import TARGETS
     from ecgedge.cost import cost as measure
-    from ecgedge.exporting import find_program
-    from ecgedge.zoo import find_bundle
+    from ecgedge.zoo import find_program
 
     chosen = TARGETS if targets == "all" else tuple(t.strip() for t in targets.split(","))
     unknown = [target for target in chosen if target not in TARGETS]
     if unknown:
         raise EcgedgeError(f"there is no target {unknown[0]!r}; choose from {', '.join(TARGETS)}.")
-    program = find_program(str(find_bundle(bundle)))
+    program = find_program(bundle)
     work = _workload(program, record, data, seconds)
     found: dict[str, Cost] = {}
     for target in chosen:

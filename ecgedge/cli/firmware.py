@@ -49,11 +49,11 @@ def is_elf(place: str) -> bool:
 
 def program_of(firmware: str) -> "Program | None":
     """Read the program of a bundle; None for an ELF file."""
-    from ecgedge.cli.live import read_program
+    from ecgedge.zoo import find_program
 
     if is_elf(firmware):
         return None
-    return read_program(None if firmware == AUTO else firmware)
+    return find_program(None if firmware == AUTO else firmware)
 
 
 def rate_of(program: "Program | None", rate_hz: float | None) -> float:

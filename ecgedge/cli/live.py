@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from ecgedge.stream.session import Session
     from ecgedge.stream.source import SerialSource
     from ecgedge.stream.view import Sink
-    from firmware_sim.program import Program
 
 WIRE_FORMATS = ("sparkfun", "csv", "teleplot", "chords", "healthypi", "ecgedge")
 
@@ -124,6 +123,7 @@ def stream(
     from ecgedge.stream.run import run_live, run_replay, stop_on_signals
     from ecgedge.stream.session import Options, Session
     from ecgedge.stream.source import describe_ports
+    from ecgedge.zoo import find_program
     from firmware_sim.pipeline import Pipeline
 
     if (port is None) == (replay is None):
@@ -140,7 +140,7 @@ def stream(
         stop_s=duration,
         stop_beats=beats,
     )
-    session = Session(read_program(model), Pipeline, options)
+    session = Session(find_program(model), Pipeline, options)
     with stop_on_signals() as stop, _until_pipe_closes():
         if replay is not None:
             file = open_replay(replay, lead)
@@ -156,16 +156,6 @@ def stream(
 def _finite(speed: float | None) -> float | None:
     """Return a pace, or None for as fast as possible."""
     return None if speed is None or speed == float("inf") else speed
-
-
-def read_program(model: str | None) -> "Program":
-    """Read the program of a bundle, the shipped one by default, or a program.json by itself."""
-    from ecgedge.zoo import find_bundle
-    from export.bundle import read_bundle
-    from firmware_sim.program import load_program
-
-    place = find_bundle(model)
-    return load_program(place) if place.is_file() else read_bundle(place).program
 
 
 def _source(port: str, wire: str | None, baud: int | None) -> "SerialSource":

@@ -57,10 +57,11 @@ def simulate(
     0:03 on).
     """
     from ecgedge.simulation import draw, summary, write_annotations, write_beats
+    from ecgedge.zoo import find_program
 
     if out is not None and out.suffix not in (".csv", ".jsonl"):
         raise EcgedgeError(f"{out} is neither .csv nor .jsonl; choose one of these endings.")
-    program = _program(bundle)
+    program = find_program(None if bundle == "default" else bundle)
     simulation = _run(program, record, data, lead, rate)
     if simulation.record.warning:
         click.echo(f"note: {simulation.record.warning}", err=True)
@@ -78,16 +79,6 @@ def simulate(
         click.echo(json.dumps(found))
     else:
         _print(found)
-
-
-def _program(name: str) -> "Program":
-    """Read the program of a bundle, or a program by itself."""
-    from ecgedge.zoo import find_bundle
-    from export.bundle import read_bundle
-    from firmware_sim.program import load_program
-
-    place = find_bundle(None if name == "default" else name)
-    return load_program(place) if place.is_file() else read_bundle(place).program
 
 
 def _run(

@@ -60,9 +60,10 @@ def test_labels_from_the_chip_are_the_simulators_live(name: str) -> None:
     *events, summary = events_of(result.stdout)
     assert summary["event"] == "summary"
     assert summary["beats"] > 80
-    assert summary["board"] == {
-        "beats": summary["beats"], "compared": summary["beats"], "mismatches": 0
-    }  # fmt: skip
+    board = summary["board"]
+    # all but the beat that may still wait where the recording ends
+    assert summary["beats"] - 1 <= board["compared"] <= board["beats"] <= summary["beats"]
+    assert board["mismatches"] == 0
     assert summary["lost_samples"] == summary["garbage_bytes"] == 0
     (said,) = [event for event in events if event["event"] == "board"]
     assert said["same_program"] is True
@@ -84,7 +85,9 @@ def test_lead_off_reaches_the_chip() -> None:
         result = stream("--port", port, "--no-reconnect", "--json")
     summary = events_of(result.stdout)[-1]
     assert summary["lead_off"] == 2
-    assert summary["board"]["compared"] == summary["beats"] > 20
+    # all but the beat that may still wait where the recording ends
+    assert summary["beats"] - 1 <= summary["board"]["compared"] <= summary["beats"]
+    assert summary["beats"] > 20
     assert summary["board"]["mismatches"] == 0
 
 
