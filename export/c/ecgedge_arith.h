@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Clang says so of Cortex-M23, which has no USAT. */
 #if defined(__ARM_FEATURE_SAT) && __ARM_ARCH_ISA_THUMB == 2
@@ -26,24 +27,33 @@ ECGEDGE_PROMISE(shift_of_int_rounds_down, (-1 >> 1) == -1);
 #define ECGEDGE_UINT8_AT(place) pgm_read_byte(place)
 #define ECGEDGE_UINT16_AT(place) pgm_read_word(place)
 #define ECGEDGE_INT32_AT(place) ((int32_t)pgm_read_dword(place))
+#define ECGEDGE_COPY(to, place, size) memcpy_P(to, place, size)
 #else
 #define ECGEDGE_TABLE
 #define ECGEDGE_INT8_AT(place) (*(place))
 #define ECGEDGE_UINT8_AT(place) (*(place))
 #define ECGEDGE_UINT16_AT(place) (*(place))
 #define ECGEDGE_INT32_AT(place) (*(place))
+#define ECGEDGE_COPY(to, place, size) memcpy(to, place, size)
 #endif
 
 /*
  * What runs for every sample is inlined also where the compiler saves flash; what seldom runs is
- * kept apart, so that it takes no registers and no stack from the rest.
+ * kept apart, so that it takes no registers and no stack from the rest. Where a pointer is shorter
+ * than the addresses of what it points to, no copy is made for a state whose address is known.
  */
 #ifdef __GNUC__
 #define ECGEDGE_INLINE inline __attribute__((always_inline))
 #define ECGEDGE_SELDOM __attribute__((noinline))
+#ifdef __clang__
+#define ECGEDGE_APART __attribute__((noinline))
+#else
+#define ECGEDGE_APART __attribute__((noinline, noclone))
+#endif
 #else
 #define ECGEDGE_INLINE inline
 #define ECGEDGE_SELDOM
+#define ECGEDGE_APART
 #endif
 
 #define ECGEDGE_Q7_MAX 127
@@ -58,61 +68,47 @@ ECGEDGE_PROMISE(shift_of_int_rounds_down, (-1 >> 1) == -1);
 #ifdef __AVR__
 
 typedef struct {
-    int32_t half; /* 2^(shift - 1); 0 for shift 0 */
-    int32_t last; /* 128 2^shift - 1: above it the result is 127 */
-    uint8_t bytes, scale; /* shift = 8 bytes + 7 - log2(scale) */
+    int32_t half;  /* 2^(shift - 1); 0 for shift 0 */
+    uint8_t bytes; /* to drop: shift = 8 bytes + 7 - log2(scale) */
+    uint8_t scale;
+    uint16_t last; /* above it, when the bytes are dropped, the result is 127 */
 } ecgedge_rounding;
 
-static inline ecgedge_rounding ecgedge_round_by(uint8_t shift)
+static __attribute__((noinline, unused)) void ecgedge_round_by(ecgedge_rounding *r, uint8_t shift)
 {
-    const uint32_t limit = (uint32_t)128 << shift;
-    ecgedge_rounding r;
-    r.half = (int32_t)(limit >> 8);
-    r.last = (int32_t)(limit - 1); /* shift 24 gives INT32_MAX */
-    r.bytes = shift / 8;
-    r.scale = (uint8_t)(128 >> shift % 8);
-    return r;
+    r->half = ((int32_t)1 << shift) >> 1;
+    r->bytes = shift / 8;
+    shift %= 8;
+    r->scale = (uint8_t)(128u >> shift);
+    r->last = (uint16_t)((128u << shift) - 1);
 }
 
-static inline int8_t ecgedge_relu_round(int32_t a, const ecgedge_rounding *r)
+static __attribute__((noinline, unused)) int8_t ecgedge_relu_round(int32_t a,
+                                                                   const ecgedge_rounding *r)
 {
-    uint16_t kept;
+    uint32_t kept;
     a += r->half;
     if (a < 0)
         return 0;
-    if (a > r->last)
+    kept = (uint32_t)a;
+    for (uint8_t bytes = r->bytes; bytes; bytes--)
+        kept >>= 8;
+    if (kept > r->last)
         return ECGEDGE_Q7_MAX;
-    kept = (uint16_t)(r->bytes == 1 ? a >> 8 : r->bytes == 2 ? a >> 16 : r->bytes ? a >> 24 : a);
-    return (int8_t)((uint16_t)(kept * r->scale) >> 7); /* the product is below 2^14 */
+    return (int8_t)((uint16_t)((uint16_t)kept * r->scale) >> 7); /* the product is below 2^14 */
 }
 
 #if ECGEDGE_TOKEN_BITS == 16
 
-typedef struct {
-    int16_t half, last;
-    uint8_t scale;
-    bool byte;
-} ecgedge_token_rounding;
-
-static inline ecgedge_token_rounding ecgedge_token_round_by(uint8_t shift)
-{
-    ecgedge_token_rounding r;
-    r.half = (int16_t)((1 << shift) >> 1);
-    r.last = (int16_t)(shift < 8 ? (128 << shift) - 1 : INT16_MAX);
-    r.byte = shift >= 8;
-    r.scale = (uint8_t)(128 >> shift % 8);
-    return r;
-}
-
-static inline int8_t ecgedge_token_round(int16_t a, const ecgedge_token_rounding *r)
+static inline int8_t ecgedge_token_round(int16_t a, const ecgedge_rounding *r)
 {
     uint16_t kept;
-    a = (int16_t)(a + r->half);
+    a = (int16_t)(a + (int16_t)r->half);
     if (a < 0)
         return 0;
-    if (a > r->last)
+    kept = (uint16_t)(r->bytes ? a >> 8 : a);
+    if (kept > r->last)
         return ECGEDGE_Q7_MAX;
-    kept = (uint16_t)(r->byte ? a >> 8 : a);
     return (int8_t)((uint16_t)(kept * r->scale) >> 7);
 }
 
@@ -127,10 +123,10 @@ typedef struct {
     uint8_t shift;
 } ecgedge_rounding;
 
-static inline ecgedge_rounding ecgedge_round_by(uint8_t shift)
+static inline void ecgedge_round_by(ecgedge_rounding *r, uint8_t shift)
 {
-    const ecgedge_rounding r = {((int32_t)1 << shift) >> 1, shift};
-    return r;
+    r->half = ((int32_t)1 << shift) >> 1;
+    r->shift = shift;
 }
 
 static inline int8_t ecgedge_relu_round(int32_t a, const ecgedge_rounding *r)
@@ -149,8 +145,6 @@ static inline int8_t ecgedge_relu_round(int32_t a, const ecgedge_rounding *r)
 
 #ifndef ECGEDGE_TOKEN_IN_16_BITS
 typedef int32_t ecgedge_token_sum;
-typedef ecgedge_rounding ecgedge_token_rounding;
-#define ecgedge_token_round_by ecgedge_round_by
 #define ecgedge_token_round ecgedge_relu_round
 #endif
 

@@ -31,15 +31,9 @@ void ecgedge_begin(ecgedge_layers *layers)
     memset(layers->sums, 0, sizeof layers->sums);
 }
 
-ecgedge_piece ecgedge_piece_at(uint8_t index)
+void ecgedge_piece_at(uint8_t index, ecgedge_piece *piece)
 {
-    const ecgedge_piece *place = &pieces[index];
-    ecgedge_piece piece;
-    piece.start = ECGEDGE_UINT16_AT(&place->start);
-    piece.count = ECGEDGE_UINT8_AT(&place->count);
-    piece.branch = ECGEDGE_UINT8_AT(&place->branch);
-    piece.token = ECGEDGE_UINT8_AT(&place->token);
-    return piece;
+    ECGEDGE_COPY(piece, &pieces[index], sizeof *piece);
 }
 
 void ecgedge_take_piece(ecgedge_layers *layers, const ecgedge_piece *piece, const int8_t *x)
@@ -51,8 +45,9 @@ void ecgedge_take_piece(ecgedge_layers *layers, const ecgedge_piece *piece, cons
 
 void ecgedge_take_beat(ecgedge_layers *layers, const int8_t *beat)
 {
+    ecgedge_piece piece;
     for (uint8_t i = 0; i < ECGEDGE_PIECES; i++) {
-        const ecgedge_piece piece = ecgedge_piece_at(i);
+        ecgedge_piece_at(i, &piece);
         if (piece.branch != ECGEDGE_GLOBAL)
             ecgedge_convolve(beat + piece.start, piece.count, piece.branch,
                              layers->sums[piece.token]);
@@ -63,13 +58,9 @@ void ecgedge_take_beat(ecgedge_layers *layers, const int8_t *beat)
 /* Shift and clip the sums. */
 static void pool(ecgedge_layers *layers)
 {
-    uint8_t shift = ECGEDGE_UINT8_AT(&pool_shift[0]);
-    ecgedge_rounding rounding = ecgedge_round_by(shift);
+    ecgedge_rounding rounding;
     for (uint8_t t = 0; t < ECGEDGE_TOKENS; t++) {
-        if (ECGEDGE_UINT8_AT(&pool_shift[t]) != shift) {
-            shift = ECGEDGE_UINT8_AT(&pool_shift[t]);
-            rounding = ecgedge_round_by(shift);
-        }
+        ecgedge_round_by(&rounding, ECGEDGE_UINT8_AT(&pool_shift[t]));
         for (uint8_t c = 0; c < ECGEDGE_CHANNELS; c++)
             layers->tokens[0][t][c] = ecgedge_relu_round(layers->sums[t][c], &rounding);
     }
@@ -80,7 +71,7 @@ static void pool(ecgedge_layers *layers)
  * two of them fit the int of every processor.
  */
 static void token_channel(ecgedge_layers *layers, uint8_t i, uint8_t c,
-                          const ecgedge_token_rounding *rounding)
+                          const ecgedge_rounding *rounding)
 {
     const int8_t *weight = token_layers[i].weight[c];
 #ifdef TOKENS_IN_ASSEMBLY
@@ -106,14 +97,16 @@ static void token_channel(ecgedge_layers *layers, uint8_t i, uint8_t c,
 
 static void token_layer_on(ecgedge_layers *layers, uint8_t i)
 {
-    const ecgedge_token_rounding rounding = ecgedge_token_round_by(ECGEDGE_UINT8_AT(&token_layers[i].shift));
+    ecgedge_rounding rounding;
+    ecgedge_round_by(&rounding, ECGEDGE_UINT8_AT(&token_layers[i].shift));
     for (uint8_t c = 0; c < ECGEDGE_CHANNELS; c++)
         token_channel(layers, i, c, &rounding);
 }
 
 static void mean_of(ecgedge_layers *layers)
 {
-    const ecgedge_rounding rounding = ecgedge_round_by(ECGEDGE_MEAN_SHIFT);
+    ecgedge_rounding rounding;
+    ecgedge_round_by(&rounding, ECGEDGE_MEAN_SHIFT);
     for (uint8_t c = 0; c < ECGEDGE_CHANNELS; c++) {
         int16_t sum = 0;
         for (uint8_t t = 0; t < ECGEDGE_TOKENS; t++)
@@ -143,16 +136,23 @@ static uint8_t decide(const int32_t *scores)
 #endif
 }
 
+/* A sum, and what `count` weights make of as many values. */
+static ECGEDGE_SELDOM int32_t add_weighed(int32_t sum, const int8_t *w, const int8_t *x,
+                                          uint8_t count)
+{
+    for (; count; count--)
+        sum += (int16_t)(ECGEDGE_INT8_AT(w++) * *x++);
+    return sum;
+}
+
 uint8_t ecgedge_head(const int8_t *mean, const int8_t *context, int32_t *scores)
 {
     for (uint8_t i = 0; i < ECGEDGE_LABELS; i++) {
         const int8_t *w = head_weight[i];
-        int32_t score = (int32_t)ECGEDGE_INT8_AT(&head_bias[i]) * ECGEDGE_BIAS_ONE;
-        for (uint8_t k = 0; k < ECGEDGE_CHANNELS; k++)
-            score += (int16_t)(ECGEDGE_INT8_AT(w + k) * mean[k]);
+        int32_t score = (int16_t)(ECGEDGE_INT8_AT(&head_bias[i]) * ECGEDGE_BIAS_ONE);
+        score = add_weighed(score, w, mean, ECGEDGE_CHANNELS);
 #if ECGEDGE_CONTEXT
-        for (uint8_t k = 0; k < ECGEDGE_CONTEXT; k++)
-            score += (int16_t)(ECGEDGE_INT8_AT(w + ECGEDGE_CHANNELS + k) * context[k]);
+        score = add_weighed(score, w + ECGEDGE_CHANNELS, context, ECGEDGE_CONTEXT);
 #endif
         scores[i] = score;
     }

@@ -28,7 +28,7 @@ typedef struct {
 void ecgedge_begin(ecgedge_layers *layers);
 
 /* Which outputs piece `index` in 0 ... ECGEDGE_PIECES-1 has. */
-ecgedge_piece ecgedge_piece_at(uint8_t index);
+void ecgedge_piece_at(uint8_t index, ecgedge_piece *piece);
 
 /* Convolve one piece; x: its count + 3 values of the window. */
 void ecgedge_take_piece(ecgedge_layers *layers, const ecgedge_piece *piece, const int8_t *x);

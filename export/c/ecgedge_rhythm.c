@@ -1,23 +1,29 @@
 /* RR context in integers: docs/arithmetic.md of ecgedge, "RR context". */
 #include "ecgedge_rhythm.h"
 
+#include <string.h>
+
 #include "ecgedge_arith.h"
 
 enum { BEFORE, BEFORE_THAT, AFTER, LAST_MEAN, RATE };
 
-/* sat(rdiv(128 (x - reference), reference)); both below 2^20, reference not 0. */
-static int8_t deviation(uint32_t x, uint32_t reference)
+ECGEDGE_PROMISE(intervals_fit_16_bits, (2L * ECGEDGE_RR_MAX << ECGEDGE_SLOW_FRACTION_BITS) < 65536);
+ECGEDGE_PROMISE(sums_fit_16_bits, (int32_t)ECGEDGE_RHYTHM_LAST * ECGEDGE_RR_MAX < 65536);
+
+/* sat(rdiv(128 (x - reference), reference)), reference not 0. */
+static ECGEDGE_SELDOM int8_t deviation(uint16_t x, uint16_t reference)
 {
-    const uint32_t lifted = (256 * x + reference) / (2 * reference); /* 128 more than the result */
+    const uint32_t twice = 2 * (uint32_t)reference;
+    const uint32_t lifted = (256 * (uint32_t)x + reference) / twice; /* 128 more than the result */
     if (lifted > 128 + ECGEDGE_Q7_MAX)
         return ECGEDGE_Q7_MAX;
     const int16_t result = (int16_t)((int16_t)lifted - 128);
     return (int8_t)(result < -ECGEDGE_Q7_MAX ? -ECGEDGE_Q7_MAX : result);
 }
 
-static uint32_t scaled(uint16_t rr)
+static uint16_t scaled(uint16_t rr)
 {
-    return (uint32_t)rr << ECGEDGE_SLOW_FRACTION_BITS;
+    return (uint16_t)(rr << ECGEDGE_SLOW_FRACTION_BITS);
 }
 
 void ecgedge_rhythm_after(ecgedge_rhythm *rhythm, uint16_t rr)
@@ -29,9 +35,10 @@ void ecgedge_rhythm_after(ecgedge_rhythm *rhythm, uint16_t rr)
         const int32_t half = 1 << (ECGEDGE_SLOW_SHIFT - 1);
         rhythm->slow = (uint16_t)(rhythm->slow + ((gap + half) >> ECGEDGE_SLOW_SHIFT));
     } else {
-        rhythm->slow = (uint16_t)scaled(rr);
+        rhythm->slow = scaled(rr);
     }
-    rhythm->newest = (uint8_t)((rhythm->newest + 1) % ECGEDGE_RHYTHM_LAST);
+    if (++rhythm->newest == ECGEDGE_RHYTHM_LAST)
+        rhythm->newest = 0;
     if (rhythm->count == ECGEDGE_RHYTHM_LAST)
         rhythm->sum = (uint16_t)(rhythm->sum - rhythm->last[rhythm->newest]);
     else
@@ -42,16 +49,15 @@ void ecgedge_rhythm_after(ecgedge_rhythm *rhythm, uint16_t rr)
 
 void ecgedge_rhythm_context(const ecgedge_rhythm *rhythm, int8_t *context)
 {
-    for (uint8_t i = 0; i < 5; i++)
-        context[i] = 0;
+    memset(context, 0, 5);
     if (!rhythm->slow)
         return;
     const uint16_t before = rhythm->last[rhythm->newest];
-    const uint8_t older = (uint8_t)((rhythm->newest + ECGEDGE_RHYTHM_LAST - 1) % ECGEDGE_RHYTHM_LAST);
+    const uint8_t older = (uint8_t)((rhythm->newest ? rhythm->newest : ECGEDGE_RHYTHM_LAST) - 1);
     context[BEFORE] = deviation(scaled(before), rhythm->slow);
     if (rhythm->count > 1)
         context[BEFORE_THAT] = deviation(scaled(rhythm->last[older]), rhythm->slow);
-    context[LAST_MEAN] = deviation((uint32_t)before * rhythm->count, rhythm->sum);
+    context[LAST_MEAN] = deviation((uint16_t)(before * rhythm->count), rhythm->sum);
     context[RATE] = deviation(rhythm->slow, scaled(ECGEDGE_FS));
 }
 
@@ -63,5 +69,6 @@ uint16_t ecgedge_rhythm_timeout(uint16_t slow)
 
 int8_t ecgedge_rhythm_deviation(uint16_t rr, uint16_t slow)
 {
-    return deviation(scaled(rr), slow);
+    /* beyond twice the longest mean it saturates anyway */
+    return deviation(scaled(rr < 2 * ECGEDGE_RR_MAX ? rr : 2 * ECGEDGE_RR_MAX), slow);
 }

@@ -12,13 +12,6 @@
 #include "ecgedge_golden.h"
 #include "ecgedge_network.h"
 
-/* Not inlined: the layers stay off the stack while the stream runs, and it is smaller on AVR. */
-#ifdef __GNUC__
-#define ECGEDGE_APART __attribute__((noinline))
-#else
-#define ECGEDGE_APART
-#endif
-
 /* A piece of a straight line: so many samples, each so much above the one before. */
 typedef struct {
     uint8_t count;
@@ -87,7 +80,7 @@ static int16_t next_sample(recording *r)
     return (int16_t)(r->level + (random & 3));
 }
 
-static bool differ(ecgedge_selftest_result *result, uint8_t place, int32_t expected, int32_t actual)
+static ECGEDGE_SELDOM bool differ(ecgedge_selftest_result *result, uint8_t place, int32_t expected, int32_t actual)
 {
     result->place = place;
     result->expected = expected;
@@ -100,18 +93,19 @@ static void run_network(int8_t *noise, ecgedge_layers *layers)
 {
     const int8_t *features = noise + ECGEDGE_WINDOW;
     uint16_t random = ECGEDGE_GOLDEN_SEED;
+    ecgedge_piece piece;
     for (uint16_t i = 0; i < ECGEDGE_WINDOW + FEATURES; i++)
         noise[i] = next_q7(&random);
     ecgedge_begin(layers);
     for (uint8_t i = 0; i < ECGEDGE_PIECES; i++) {
-        const ecgedge_piece piece = ecgedge_piece_at(i);
+        ecgedge_piece_at(i, &piece);
         ecgedge_take_piece(layers, &piece, noise + piece.start);
     }
     ecgedge_middle(layers);
     ecgedge_head(features, features + ECGEDGE_CHANNELS, layers->scores);
 }
 
-static ECGEDGE_APART bool layers_differ(int8_t *noise, ecgedge_selftest_result *result)
+static ECGEDGE_SELDOM bool layers_differ(int8_t *noise, ecgedge_selftest_result *result)
 {
     const int32_t *expected = (const int32_t *)&golden;
     ecgedge_layers layers;
@@ -149,7 +143,7 @@ static void run_stream(ecgedge_state *state, findings *found)
     }
 }
 
-static ECGEDGE_APART bool stream_differs(ecgedge_state *state, ecgedge_selftest_result *result)
+static ECGEDGE_SELDOM bool stream_differs(ecgedge_state *state, ecgedge_selftest_result *result)
 {
     findings found = {0, ECGEDGE_CRC_START};
     run_stream(state, &found);

@@ -3,9 +3,9 @@
  * bits. The same as the loop in ecgedge_network.c; avr-gcc takes twice as long.
  */
 
-/* Rounding is as in ecgedge_token_round: half, last, bytes to drop, a factor and 7 bits to drop. */
+/* Rounding is as in ecgedge_token_round: half, a byte to drop, last, a factor and 7 bits to drop. */
 static __attribute__((noinline)) void token_loop_avr(const int8_t *w, int16_t bias,
-                                                     const ecgedge_token_rounding *rounding,
+                                                     const ecgedge_rounding *rounding,
                                                      const int8_t *token, int8_t *result)
 {
     const int8_t w0 = ECGEDGE_INT8_AT(w), w1 = ECGEDGE_INT8_AT(w + 1);
@@ -31,15 +31,15 @@ static __attribute__((noinline)) void token_loop_avr(const int8_t *w, int16_t bi
         "   add %A[a], %A[half]\n"
         "   adc %B[a], %B[half]\n"
         "   brmi 3f\n"
-        "   mov %B[out], %[most]\n"
-        "   cp %A[last], %A[a]\n"
-        "   cpc %B[last], %B[a]\n"
-        "   brlt 3f\n"
         "   sbrs %[byte], 0\n"
         "   rjmp 2f\n"
         "   mov %A[a], %B[a]\n"
         "   clr %B[a]\n"
-        "2: mul %A[a], %[scale]\n"
+        "2: mov %B[out], %[most]\n"
+        "   cp %A[last], %A[a]\n"
+        "   cpc %B[last], %B[a]\n"
+        "   brlo 3f\n"
+        "   mul %A[a], %[scale]\n"
         "   movw %A[out], r0\n"
         "   mul %B[a], %[scale]\n"
         "   add %B[out], r0\n"
@@ -53,7 +53,7 @@ static __attribute__((noinline)) void token_loop_avr(const int8_t *w, int16_t bi
         : [token] "+e"(token), [result] "+e"(result), [n] "+r"(n), [a] "=&r"(a), [out] "=&r"(out),
           [x] "=&d"(x)
         : [w0] "d"(w0), [w1] "d"(w1), [w2] "d"(w2), [w3] "d"(w3), [bias] "r"(bias),
-          [half] "r"(rounding->half), [last] "r"(rounding->last), [scale] "r"(rounding->scale),
-          [byte] "r"((uint8_t)rounding->byte), [most] "r"((uint8_t)ECGEDGE_Q7_MAX)
+          [half] "r"((int16_t)rounding->half), [last] "r"(rounding->last), [scale] "r"(rounding->scale),
+          [byte] "r"(rounding->bytes), [most] "r"((uint8_t)ECGEDGE_Q7_MAX)
         : "memory");
 }

@@ -17,18 +17,19 @@
 /* What is known of a window before it is normalized. */
 typedef struct {
     int32_t floor; /* mean - m: what is subtracted from a count to give u */
-    uint32_t m;    /* largest distance from the mean; 0: the window is constant */
     uint32_t reciprocal;
+    uint16_t m; /* largest distance from the mean; 1 for a constant, which becomes zeros so */
     uint8_t quality;
 } window_scale;
 
 /* The largest of the counts so far, and whether it came often enough in a row. */
 typedef struct {
     int16_t value;
-    uint16_t run;
+    uint8_t run; /* wraps around where the window is clipped already */
     bool clipped;
 } window_extreme;
 
+ECGEDGE_PROMISE(run_fits_8_bits, ECGEDGE_CLIPPED_RUN < 256);
 ECGEDGE_PROMISE(sum_fits, (int32_t)ECGEDGE_WINDOW <= 16384);
 ECGEDGE_PROMISE(not_reverses_the_order, ~INT16_MAX == INT16_MIN);
 
@@ -53,24 +54,25 @@ static void set_scale(window_scale *scale, int32_t sum, int16_t low, int16_t hig
 {
     /* rdiv(sum, W), shifted by 2^15 W so that what is divided is not negative */
     const uint32_t lifted = (uint32_t)(sum + (int32_t)32768 * ECGEDGE_WINDOW);
-    const int32_t mean =
-        (int32_t)((2 * lifted + ECGEDGE_WINDOW) / (2 * (uint32_t)ECGEDGE_WINDOW)) - 32768;
-    const int32_t above = high - mean, below = mean - low;
-    int32_t m = above > 0 ? above : 0; /* one of them is not negative */
+    const uint16_t mean = /* lifted too; it lies between the extremes */
+        (uint16_t)((2 * lifted + ECGEDGE_WINDOW) / (2 * (uint32_t)ECGEDGE_WINDOW));
+    const uint16_t above = (uint16_t)((uint16_t)high + 0x8000u - mean);
+    const uint16_t below = (uint16_t)(mean - 0x8000u - (uint16_t)low);
+    uint16_t m = 1;
+    if (above > m)
+        m = above;
     if (below > m)
         m = below;
-    scale->m = (uint32_t)m;
-    scale->floor = mean - m;
-    scale->reciprocal =
-        scale->m ? (((uint32_t)ECGEDGE_Q7_MAX << RECIPROCAL_BITS) + scale->m - 1) / scale->m : 0;
+    scale->m = m;
+    scale->floor = (int32_t)mean - 32768 - m;
+    scale->reciprocal = (((uint32_t)ECGEDGE_Q7_MAX << RECIPROCAL_BITS) + m - 1) / m;
 }
 
-static window_scale measure(const ecgedge_window *window)
+static ECGEDGE_SELDOM void measure(const ecgedge_window *window, window_scale *scale)
 {
     const int16_t *x = window->ring + window->first;
     const int16_t *const end = window->ring + window->size;
     window_extreme high = {INT16_MIN, 0, false}, low = {INT16_MIN, 0, false}; /* low: of ~count */
-    window_scale scale;
     int32_t sum = 0;
     for (uint16_t n = ECGEDGE_WINDOW; n; n--) {
         const int16_t count = *x;
@@ -80,11 +82,10 @@ static window_scale measure(const ecgedge_window *window)
         if (++x == end)
             x = window->ring;
     }
-    set_scale(&scale, sum, (int16_t)~low.value, high.value);
-    scale.quality = high.clipped || low.clipped ? ECGEDGE_CLIPPED : ECGEDGE_GOOD;
+    set_scale(scale, sum, (int16_t)~low.value, high.value);
+    scale->quality = high.clipped || low.clipped ? ECGEDGE_CLIPPED : ECGEDGE_GOOD;
     if ((int32_t)high.value - (int16_t)~low.value < ECGEDGE_FLAT_COUNTS)
-        scale.quality = ECGEDGE_FLAT;
-    return scale;
+        scale->quality = ECGEDGE_FLAT;
 }
 
 #define HALF ((uint32_t)1 << (RECIPROCAL_BITS - 1))
@@ -97,7 +98,7 @@ static ECGEDGE_INLINE int8_t normalized(int32_t floor, uint32_t reciprocal, int1
     return (int8_t)((int16_t)q - ECGEDGE_Q7_MAX);
 }
 
-/* The same for any m that is not 0. */
+/* The same for any m. */
 static int8_t normalized_large(const window_scale *scale, int16_t count)
 {
     const uint32_t m = scale->m, u = (uint32_t)(count - scale->floor);
@@ -108,8 +109,8 @@ static int8_t normalized_large(const window_scale *scale, int16_t count)
 }
 
 /* Normalize `count` values from `start` of the window on. */
-static void normalize(const ecgedge_window *window, const window_scale *scale, uint16_t start,
-                      uint8_t count, int8_t *q)
+static ECGEDGE_SELDOM void normalize(const ecgedge_window *window, const window_scale *scale,
+                                     uint16_t start, uint8_t count, int8_t *q)
 {
     const int16_t *const end = window->ring + window->size;
     const int32_t floor = scale->floor;
@@ -120,10 +121,8 @@ static void normalize(const ecgedge_window *window, const window_scale *scale, u
     for (; count; count--) {
         if (large)
             *q++ = normalized_large(scale, *x);
-        else if (reciprocal)
-            *q++ = normalized(floor, reciprocal, *x);
         else
-            *q++ = 0;
+            *q++ = normalized(floor, reciprocal, *x);
         if (++x == end)
             x = window->ring;
     }
@@ -131,13 +130,15 @@ static void normalize(const ecgedge_window *window, const window_scale *scale, u
 
 void ecgedge_look(const ecgedge_window *window, ecgedge_features *features)
 {
-    const window_scale scale = measure(window);
+    window_scale scale;
+    ecgedge_piece piece;
     ecgedge_layers layers;
     int8_t q[ECGEDGE_PIECE_MAX + 3];
+    measure(window, &scale);
     features->quality = scale.quality;
     ecgedge_begin(&layers);
     for (uint8_t i = 0; i < ECGEDGE_PIECES; i++) {
-        const ecgedge_piece piece = ecgedge_piece_at(i);
+        ecgedge_piece_at(i, &piece);
         normalize(window, &scale, piece.start, (uint8_t)(piece.count + 3), q);
         ecgedge_take_piece(&layers, &piece, q);
     }
