@@ -68,17 +68,27 @@ typedef struct {
     uint8_t quality;
 } ecgedge_features;
 
+/* A maximum of the energy. Sample numbers are modulo 2^16. */
 typedef struct {
-    int32_t slope, slope_old, energy;           /* filters */
-    int32_t peak;                               /* maximum of the energy that is being followed */
-    int32_t beat_level, noise_level, steepness; /* running levels */
-    int32_t block_max, blocks[3];               /* learning */
-    int32_t best, best_steepness;               /* the best candidate that was refused; 0: none */
-    uint16_t peak_at, last_at, last_sample, best_at, best_sample; /* sample numbers modulo 2^16 */
-    uint16_t tick_at, silent_since, alarm;
-    uint16_t rr; /* running RR interval in 1/16 sample; 0: not known */
-    bool rising, learning, has_last;
-    bool best_seen; /* the network has looked at the best candidate's window */
+    int32_t height;      /* 0: there is none */
+    int32_t steepness;   /* largest |slope| of what the energy sums up */
+    uint16_t at, sample; /* of the maximum; of the R peak */
+} ecgedge_candidate;
+
+/* In an order that keeps all but the blocks in the first 64 bytes, which AVR reaches cheaply. */
+typedef struct {
+    int32_t slope, slope_old, energy; /* filters */
+    ecgedge_candidate held;           /* the maximum that is being followed */
+    uint16_t alarm, tick_at, last_at, last_sample, silent_since; /* sample numbers modulo 2^16 */
+    bool rising, learning;
+    int32_t beat_level; /* running levels, this one and the next two */
+    int32_t noise_level, steepness; /* from here on it is forgotten after a long silence */
+    ecgedge_candidate best; /* the best one that was refused */
+    uint16_t rr;            /* running RR interval in 1/16 sample; 0: not known */
+    bool has_last;
+    bool best_seen;    /* the network has looked at the best candidate's window */
+    int32_t blocks[4]; /* learning: the energy's maxima in three blocks and in this one */
+    uint8_t block;     /* which is this one */
 } ecgedge_detector;
 
 typedef struct {

@@ -11,6 +11,9 @@
  */
 #include "ecgedge_detector.h"
 
+#include <stddef.h>
+#include <string.h>
+
 #include "ecgedge_arith.h"
 
 /* On AVR the slope's 300 bytes of flash are dearer than the time of a call. */
@@ -22,30 +25,44 @@
 
 ECGEDGE_PROMISE(locate_stays_in_the_past, ECGEDGE_HOLD + ECGEDGE_DELAY >=
                                               ECGEDGE_LOCATE_AFTER + ECGEDGE_LOCATE_HALF + 1);
+ECGEDGE_PROMISE(slope_is_known_after, ECGEDGE_HOLD >= ECGEDGE_INTEGRATE && ECGEDGE_HOLD < 256);
+ECGEDGE_PROMISE(intervals_fit_16_bits, (int32_t)ECGEDGE_INTERVAL_MAX <<
+                                               ECGEDGE_RR_FRACTION_BITS < 65536);
 ECGEDGE_PROMISE(difference_is_not_longer, ECGEDGE_DIFFERENCE <= ECGEDGE_LOW_PASS);
 
-/* Place in the ring of the sample `n` before the one at `place`, n < ECGEDGE_RING. */
-static ECGEDGE_INLINE uint16_t before(uint16_t place, uint16_t n)
+/* Where `locate` looks: from so many samples before the newest on, at the mean of so many. */
+#define LOCATE_FROM (ECGEDGE_HOLD + ECGEDGE_DELAY + ECGEDGE_LOCATE_BEFORE)
+#define AROUND (2 * ECGEDGE_LOCATE_HALF + 1)
+
+/* The sample in the ring `n` before the one at `x`, n <= ECGEDGE_RING. */
+static ECGEDGE_INLINE const int16_t *before(const ecgedge_state *state, const int16_t *x, uint16_t n)
 {
-    return (uint16_t)(place >= n ? place - n : place + (ECGEDGE_RING - n));
+    return x >= state->ring + n ? x - n : x + (ECGEDGE_RING - n);
 }
 
-/* The sample `n` before the newest, n < ECGEDGE_RING. */
-static int16_t back(const ecgedge_state *state, uint16_t n)
+/* The sample in the ring after the one at `x`. */
+static ECGEDGE_INLINE const int16_t *onward(const ecgedge_state *state, const int16_t *x)
 {
-    return state->ring[before(state->head, n)];
+    x++;
+    return x == state->ring + ECGEDGE_RING ? state->ring : x;
 }
 
-/* What the sample at `place` adds to the slope. */
-static SLOPE_IS int32_t slope_at(const ecgedge_state *state, uint16_t place)
+/* A sample without its sign, 2^15 more: on AVR that is quicker to make wider. */
+static ECGEDGE_INLINE int32_t lifted(const int16_t *x)
 {
-    int32_t step = state->ring[place];
-    place = before(place, ECGEDGE_DIFFERENCE);
-    step -= state->ring[place];
-    place = before(place, ECGEDGE_LOW_PASS - ECGEDGE_DIFFERENCE);
-    step -= state->ring[place];
-    place = before(place, ECGEDGE_DIFFERENCE);
-    return step + state->ring[place];
+    return (uint16_t)((uint16_t)*x ^ 0x8000u);
+}
+
+/* What the sample at `x` adds to the slope: two are added, two subtracted, so nothing is lifted. */
+static SLOPE_IS int32_t slope_at(const ecgedge_state *state, const int16_t *x)
+{
+    int32_t step = lifted(x);
+    x = before(state, x, ECGEDGE_DIFFERENCE);
+    step -= lifted(x);
+    x = before(state, x, ECGEDGE_LOW_PASS - ECGEDGE_DIFFERENCE);
+    step -= lifted(x);
+    x = before(state, x, ECGEDGE_DIFFERENCE);
+    return step + lifted(x);
 }
 
 static int32_t magnitude(int32_t a)
@@ -63,136 +80,149 @@ static int32_t larger(int32_t a, int32_t b)
     return a > b ? a : b;
 }
 
-void ecgedge_detector_init(ecgedge_detector *d, uint16_t first)
+/* Begin to learn the beats' height; the first sample of it is `first`. */
+static void begin_learning(ecgedge_detector *d, uint16_t first)
 {
-    static const ecgedge_detector fresh = {0};
-    *d = fresh;
     d->learning = true;
-    d->last_at = (uint16_t)(first - ECGEDGE_INTERVAL_MAX);
-    d->last_sample = (uint16_t)(first - 1);
     d->silent_since = first;
     d->alarm = (uint16_t)(first + ECGEDGE_BLOCK - 1);
 }
 
+void ecgedge_detector_init(ecgedge_detector *d, uint16_t first)
+{
+    memset(d, 0, sizeof *d);
+    d->last_at = (uint16_t)(first - ECGEDGE_INTERVAL_MAX);
+    d->last_sample = (uint16_t)(first - 1);
+    begin_learning(d, first);
+}
+
 /* -- looking at samples around a candidate ------------------------------------------------ */
 
-/* Largest |slope| of the samples that the energy at `at` sums up. */
-static int32_t steepness_at(const ecgedge_state *state, uint16_t at)
+/*
+ * Largest |slope| of the samples that the energy sums up at a maximum that has just held. The slope
+ * ECGEDGE_INTEGRATE samples ago is known; from there the way goes back, a step of it at a time.
+ */
+static ECGEDGE_SELDOM int32_t steepness_of_held(const ecgedge_state *state)
 {
-    uint16_t n = (uint16_t)(ecgedge_span(at, ecgedge_now(state)) + ECGEDGE_INTEGRATE - 1);
-    int32_t slope = 0, largest;
-    for (uint16_t k = 0; k < ECGEDGE_LOW_PASS; k++)
-        slope += (int32_t)back(state, (uint16_t)(n + k)) -
-                 back(state, (uint16_t)(n + k + ECGEDGE_DIFFERENCE));
-    largest = magnitude(slope);
-    for (uint16_t k = ECGEDGE_INTEGRATE - 1; k; k--) {
-        n--;
-        slope += slope_at(state, before(state->head, n));
-        largest = larger(largest, magnitude(slope));
+    const int16_t *x = before(state, state->ring + state->head, ECGEDGE_INTEGRATE);
+    int32_t slope = state->detector.slope_old, largest = 0;
+    for (uint8_t k = ECGEDGE_HOLD; k; k--) {
+        if (k <= ECGEDGE_INTEGRATE)
+            largest = larger(largest, magnitude(slope));
+        slope -= slope_at(state, x);
+        x = before(state, x, 1);
     }
     return largest;
 }
 
-/* The sample near the energy's maximum at `at` that lies farthest from the mean around it. */
-static uint16_t locate(const ecgedge_state *state, uint16_t at)
+/* The sample near a maximum that has just held that lies farthest from the mean around it. */
+static ECGEDGE_SELDOM uint16_t locate(const ecgedge_state *state)
 {
-    const uint16_t now = ecgedge_now(state);
-    uint16_t n = (uint16_t)(ecgedge_span(at, now) + ECGEDGE_DELAY + ECGEDGE_LOCATE_BEFORE);
-    uint16_t where = n;
+    const int16_t *x = before(state, state->ring + state->head, LOCATE_FROM);
+    const int16_t *leaving = before(state, x, ECGEDGE_LOCATE_HALF), *entering = leaving;
+    uint8_t farthest_at = 0;
     int32_t total = 0, farthest = -1;
-    for (uint16_t k = 0; k <= 2 * ECGEDGE_LOCATE_HALF; k++)
-        total += back(state, (uint16_t)(n - ECGEDGE_LOCATE_HALF + k));
-    for (uint16_t k = ECGEDGE_LOCATE_BEFORE + ECGEDGE_LOCATE_AFTER + 1; k; k--) {
-        const int32_t x = back(state, n);
-        const int32_t distance = magnitude((2 * ECGEDGE_LOCATE_HALF + 1) * x - total);
+    for (uint8_t k = AROUND; k; k--) {
+        total += lifted(entering);
+        entering = onward(state, entering);
+    }
+    for (uint8_t k = 0; k <= ECGEDGE_LOCATE_BEFORE + ECGEDGE_LOCATE_AFTER; k++) {
+        const int32_t distance = magnitude(AROUND * lifted(x) - total);
         if (distance > farthest) {
             farthest = distance;
-            where = n;
+            farthest_at = k;
         }
-        total += (int32_t)back(state, (uint16_t)(n - ECGEDGE_LOCATE_HALF - 1)) -
-                 back(state, (uint16_t)(n + ECGEDGE_LOCATE_HALF));
-        n--;
+        total += lifted(entering) - lifted(leaving);
+        x = onward(state, x);
+        leaving = onward(state, leaving);
+        entering = onward(state, entering);
     }
-    return (uint16_t)(now - where);
+    return (uint16_t)(ecgedge_now(state) - LOCATE_FROM + farthest_at);
 }
 
 /* -- decisions ---------------------------------------------------------------------------- */
 
-/* First sample at which search-back may act. */
-static ECGEDGE_SELDOM uint16_t due(const ecgedge_detector *d)
+/* Samples from the last beat to a candidate, as far as they count. */
+static ECGEDGE_SELDOM uint16_t interval_to(const ecgedge_detector *d, const ecgedge_candidate *c)
 {
-    return (uint16_t)(d->last_at + (((uint32_t)ECGEDGE_SEARCH_BACK_RR * d->rr) >> 8) + 1);
+    const uint16_t since = ecgedge_span(d->last_at, c->at);
+    return since < ECGEDGE_INTERVAL_MAX ? since : ECGEDGE_INTERVAL_MAX;
 }
 
-/* Choose the next sample at which `wake` has something to do. */
-static void set_alarm(ecgedge_detector *d, uint16_t now)
+/* Whether a candidate is that many 64ths as steep as beats are. */
+static ECGEDGE_SELDOM bool is_steep(const ecgedge_detector *d, const ecgedge_candidate *c,
+                                    uint8_t share_64)
 {
-    d->alarm = d->tick_at;
-    if (d->best && d->rr) {
-        const uint16_t at = due(d);
-        if (!ecgedge_reached(at, now) && !ecgedge_reached(d->tick_at, at))
-            d->alarm = at;
-    }
+    return c->steepness * 64 >= d->steepness * share_64;
 }
 
-/* Move a level 2^-ECGEDGE_LEVEL_SHIFT of the way to a value that counts as twice the level at most. */
-static ECGEDGE_SELDOM int32_t follow(int32_t level, int32_t value)
+/* So many sixteenths of a level. */
+static ECGEDGE_SELDOM int32_t sixteenths(int32_t level, uint8_t share)
 {
-    return level + ((smaller(value, 2 * level) - level) >> ECGEDGE_LEVEL_SHIFT);
+    return (level * share) >> 4;
 }
 
-/* Set a level, which never falls below its least value. */
-static ECGEDGE_SELDOM void set_level(int32_t *level, int32_t value, int16_t least)
+/*
+ * Move a level 2^-ECGEDGE_LEVEL_SHIFT of the way to a value that counts as twice the level at most;
+ * the first value is the level. It never falls below its least value.
+ */
+static ECGEDGE_SELDOM void follow(int32_t *level, int32_t value, uint8_t least)
 {
+    if (*level)
+        value = *level + ((smaller(value, 2 * *level) - *level) >> ECGEDGE_LEVEL_SHIFT);
     *level = larger(value, least);
 }
 
 /* Take a candidate for a beat and let the levels follow. */
-static void accept(ecgedge_detector *d, uint16_t now, int32_t height, uint16_t at,
-                   int32_t steepness, uint16_t sample)
+static ECGEDGE_APART void accept(ecgedge_detector *d, uint16_t now, const ecgedge_candidate *c)
 {
     if (d->has_last) {
-        const uint16_t since = ecgedge_span(d->last_at, at);
-        uint32_t interval = (uint32_t)(since < ECGEDGE_INTERVAL_MAX ? since : ECGEDGE_INTERVAL_MAX)
-                            << ECGEDGE_RR_FRACTION_BITS;
+        int32_t interval = (int32_t)interval_to(d, c) << ECGEDGE_RR_FRACTION_BITS;
         if (d->rr) {
-            const uint32_t longest = (uint32_t)d->rr + (d->rr >> 1);
-            if (interval > longest)
-                interval = longest;
-            interval = (uint32_t)(d->rr +
-                                  (((int32_t)interval - (int32_t)d->rr) >> ECGEDGE_RR_SHIFT));
+            const int32_t rr = d->rr;
+            interval = rr + ((smaller(interval, rr + (rr >> 1)) - rr) >> ECGEDGE_RR_SHIFT);
         }
         d->rr = (uint16_t)interval;
     }
-    set_level(&d->beat_level, follow(d->beat_level, height), ECGEDGE_LEAST_LEVEL);
-    set_level(&d->steepness, d->steepness ? follow(d->steepness, steepness) : steepness,
-              ECGEDGE_LEAST_STEEPNESS);
-    d->last_at = at;
-    d->last_sample = sample;
+    follow(&d->beat_level, c->height, ECGEDGE_LEAST_LEVEL);
+    follow(&d->steepness, c->steepness, ECGEDGE_LEAST_STEEPNESS);
+    d->last_at = c->at;
+    d->last_sample = c->sample;
     d->has_last = true;
-    d->best = 0;
+    d->best.height = 0;
     d->silent_since = now;
-    d->tick_at = (uint16_t)(now + ECGEDGE_QUIET);
-    set_alarm(d, now);
+    d->alarm = d->tick_at = (uint16_t)(now + ECGEDGE_QUIET);
 }
 
-/* Take the best refused candidate when a beat is overdue. */
-static bool search_back(ecgedge_detector *d, uint16_t now)
+/* Whether the best refused candidate is good enough for a beat that is overdue. */
+static bool is_good_enough(const ecgedge_detector *d, uint16_t now)
 {
-    if (!d->best || !d->rr || !ecgedge_reached(due(d), now))
-        return false;
-    if (ecgedge_span(d->best_at, now) > ECGEDGE_CANDIDATE_AGE)
-        return false;
-    if (d->best <= (d->beat_level * ECGEDGE_SEARCH_BACK_LEVEL) >> 4 || d->best <= d->noise_level)
-        return false;
-    if (d->best_steepness * 64 < d->steepness * ECGEDGE_SEARCH_BACK_STEEPNESS_64)
-        return false;
-    accept(d, now, d->best, d->best_at, d->best_steepness, d->best_sample);
-    return true;
+    return ecgedge_span(d->best.at, now) <= ECGEDGE_CANDIDATE_AGE &&
+           d->best.height > sixteenths(d->beat_level, ECGEDGE_SEARCH_BACK_LEVEL) &&
+           d->best.height > d->noise_level &&
+           is_steep(d, &d->best, ECGEDGE_SEARCH_BACK_STEEPNESS_64);
+}
+
+/* Take the best refused candidate when a beat is overdue; choose when `wake` has something to do. */
+static ECGEDGE_SELDOM ecgedge_detection search_back(ecgedge_detector *d, uint16_t now)
+{
+    d->alarm = d->tick_at;
+    if (d->best.height && d->rr) {
+        const uint16_t after = (uint16_t)(((uint32_t)ECGEDGE_SEARCH_BACK_RR * d->rr) >> 8);
+        const uint16_t due = (uint16_t)(d->last_at + after + 1);
+        if (!ecgedge_reached(due, now)) {
+            if (!ecgedge_reached(d->tick_at, due))
+                d->alarm = due;
+        } else if (is_good_enough(d, now)) {
+            accept(d, now, &d->best);
+            return ECGEDGE_LATE_PEAK;
+        }
+    }
+    return ECGEDGE_NO_PEAK;
 }
 
 /* How high above the noise a candidate has to stand, in sixteenths of the beats' height. */
-static int32_t share_of(const ecgedge_detector *d, uint16_t since)
+static uint8_t share_of(const ecgedge_detector *d, uint16_t since)
 {
     const uint32_t scaled = (uint32_t)since << 8;
     if (d->rr && scaled < (uint32_t)d->rr * ECGEDGE_EARLY_RR)
@@ -203,54 +233,56 @@ static int32_t share_of(const ecgedge_detector *d, uint16_t since)
 }
 
 /* Remember a refused candidate for search-back when it is the best since the last beat. */
-static void refuse(ecgedge_detector *d, uint16_t now, int32_t height, uint16_t at,
-                   int32_t steepness, uint16_t sample, bool after_last)
+static void refuse(ecgedge_detector *d, uint16_t now, const ecgedge_candidate *c, bool after_last)
 {
-    const int32_t capped = smaller(height, (d->beat_level * ECGEDGE_NOISE_CAP) >> 4);
+    const int32_t capped = smaller(c->height, sixteenths(d->beat_level, ECGEDGE_NOISE_CAP));
     d->noise_level += (capped - d->noise_level) >> ECGEDGE_NOISE_SHIFT;
-    if (d->best && ecgedge_span(d->best_at, now) > ECGEDGE_CANDIDATE_AGE)
-        d->best = 0;
-    if (height > d->best && after_last) {
-        d->best = height;
-        d->best_at = at;
-        d->best_steepness = steepness;
-        d->best_sample = sample;
+    if (ecgedge_span(d->best.at, now) > ECGEDGE_CANDIDATE_AGE)
+        d->best.height = 0;
+    if (c->height > d->best.height && after_last) {
+        d->best = *c;
         d->best_seen = false;
     }
 }
 
 /* Judge a maximum of the energy: a beat, or noise that search-back may take later. */
-static ECGEDGE_SELDOM ecgedge_detection candidate(ecgedge_state *state)
+static ECGEDGE_APART ecgedge_detection judge(ecgedge_state *state)
 {
     ecgedge_detector *d = &state->detector;
-    const uint16_t now = ecgedge_now(state), at = d->peak_at;
-    const uint16_t elapsed = ecgedge_span(d->last_at, at);
-    const uint16_t since = elapsed < ECGEDGE_INTERVAL_MAX ? elapsed : ECGEDGE_INTERVAL_MAX;
-    if (elapsed < ECGEDGE_REFRACTORY)
+    ecgedge_candidate *c = &d->held;
+    const uint16_t now = ecgedge_now(state), since = interval_to(d, c);
+    if (since < ECGEDGE_REFRACTORY)
         return ECGEDGE_NO_PEAK;
-    const int32_t height = d->peak, steepness = steepness_at(state, at);
-    if (since < ECGEDGE_T_WAVE && steepness * 16 < d->steepness * ECGEDGE_T_WAVE_STEEPNESS)
+    c->steepness = steepness_of_held(state);
+    if (since < ECGEDGE_T_WAVE && !is_steep(d, c, 4 * ECGEDGE_T_WAVE_STEEPNESS))
         return ECGEDGE_NO_PEAK;
-    const uint16_t sample = locate(state, at);
-    const bool after_last = !ecgedge_reached(sample, d->last_sample);
+    c->sample = locate(state);
+    const bool after_last = !ecgedge_reached(c->sample, d->last_sample);
     const int32_t above = larger(d->beat_level - d->noise_level, 0);
-    const int32_t threshold = d->noise_level + ((above * share_of(d, since)) >> 4);
-    const bool steep_enough = steepness * 64 >= d->steepness * ECGEDGE_STEEPNESS_64;
-    if (height > threshold && steep_enough && after_last) {
-        accept(d, now, height, at, steepness, sample);
+    if (after_last && is_steep(d, c, ECGEDGE_STEEPNESS_64) &&
+        c->height > d->noise_level + sixteenths(above, share_of(d, since))) {
+        accept(d, now, c);
         return ECGEDGE_PEAK;
     }
-    refuse(d, now, height, at, steepness, sample, after_last);
-    const bool found = search_back(d, now);
-    set_alarm(d, now);
-    return found ? ECGEDGE_LATE_PEAK : ECGEDGE_NO_PEAK;
+    refuse(d, now, c, after_last);
+    return search_back(d, now);
 }
 
 /* -- time without a beat ------------------------------------------------------------------ */
 
-static int32_t median(const int32_t *v)
+/* Median of the three blocks: the second largest of all four, because the new one is still 0. */
+static int32_t median(const int32_t *block)
 {
-    return larger(smaller(v[0], v[1]), smaller(larger(v[0], v[1]), v[2]));
+    int32_t largest = 0, second = 0;
+    for (uint8_t i = 0; i < 4; i++) {
+        if (block[i] > largest) {
+            second = largest;
+            largest = block[i];
+        } else if (block[i] > second) {
+            second = block[i];
+        }
+    }
+    return second;
 }
 
 /* A last beat that is further back than anything can tell is moved up, so that spans stay short. */
@@ -263,49 +295,38 @@ static ECGEDGE_SELDOM void keep_recent(uint16_t *time, uint16_t now)
 /* End a block of learning; three quarters of the median of three blocks is the first beat level. */
 static void learn(ecgedge_detector *d, uint16_t now)
 {
+    const uint16_t begin = (uint16_t)(now + 1 - 3 * ECGEDGE_BLOCK); /* of the three blocks */
     keep_recent(&d->last_at, now);
     keep_recent(&d->last_sample, now);
-    d->blocks[0] = d->blocks[1];
-    d->blocks[1] = d->blocks[2];
-    d->blocks[2] = d->block_max;
-    d->block_max = 0;
+    d->block = (uint8_t)((d->block + 1) % 4);
+    d->blocks[d->block] = 0;
+    d->alarm = (uint16_t)(now + ECGEDGE_BLOCK);
+    if (!ecgedge_reached(d->silent_since, begin))
+        return;
+    d->silent_since = (uint16_t)(begin - 1); /* as good as any longer span */
     const int32_t middle = median(d->blocks);
-    const bool enough = ecgedge_span(d->silent_since, now) + 1 >= 3 * ECGEDGE_BLOCK;
-    if (enough)
-        d->silent_since = (uint16_t)(now - 3 * ECGEDGE_BLOCK); /* as good as any longer span */
-    if (enough && middle >= ECGEDGE_LEAST_LEVEL) {
-        set_level(&d->beat_level, middle - (middle >> 2), ECGEDGE_LEAST_LEVEL);
-        d->noise_level = d->beat_level >> 3;
-        d->learning = false;
-        d->silent_since = now;
-        d->tick_at = (uint16_t)(now + ECGEDGE_TICK);
-        set_alarm(d, now);
-    } else {
-        d->alarm = (uint16_t)(now + ECGEDGE_BLOCK);
-    }
+    if (middle < ECGEDGE_LEAST_LEVEL)
+        return;
+    d->beat_level = larger(middle - (middle >> 2), ECGEDGE_LEAST_LEVEL);
+    d->noise_level = d->beat_level >> 3;
+    d->learning = false;
+    d->silent_since = now;
+    d->alarm = d->tick_at = (uint16_t)(now + ECGEDGE_TICK);
 }
 
 /* Start learning again after a long silence. */
-static ECGEDGE_SELDOM void forget(ecgedge_detector *d, uint16_t now)
+static void forget(ecgedge_detector *d, uint16_t now)
 {
-    d->learning = true;
-    d->blocks[0] = d->blocks[1] = d->blocks[2] = d->block_max = 0;
-    d->noise_level = d->steepness = d->best = 0;
-    d->rr = 0;
-    d->has_last = false;
-    d->silent_since = (uint16_t)(now + 1);
-    d->alarm = (uint16_t)(now + ECGEDGE_BLOCK);
+    const size_t kept = offsetof(ecgedge_detector, noise_level);
+    memset((uint8_t *)d + kept, 0, sizeof *d - kept);
+    begin_learning(d, (uint16_t)(now + 1));
 }
 
-/* Lower all levels. */
-static void sink(ecgedge_detector *d)
+/* Lower a level that is known. */
+static ECGEDGE_SELDOM void sink(int32_t *level, uint8_t least)
 {
-    set_level(&d->beat_level, d->beat_level - (d->beat_level >> ECGEDGE_DECAY_SHIFT),
-              ECGEDGE_LEAST_LEVEL);
-    d->noise_level -= d->noise_level >> ECGEDGE_DECAY_SHIFT;
-    if (d->steepness)
-        set_level(&d->steepness, d->steepness - (d->steepness >> ECGEDGE_DECAY_SHIFT),
-                  ECGEDGE_LEAST_STEEPNESS);
+    if (*level)
+        *level = larger(*level - (*level >> ECGEDGE_DECAY_SHIFT), least);
 }
 
 /* Do what is due now: a block of learning, sinking levels, search-back. */
@@ -320,34 +341,34 @@ static ECGEDGE_SELDOM ecgedge_detection wake(ecgedge_detector *d, uint16_t now)
             forget(d, now);
             return ECGEDGE_NO_PEAK;
         }
-        sink(d);
+        sink(&d->beat_level, ECGEDGE_LEAST_LEVEL);
+        sink(&d->noise_level, 0);
+        sink(&d->steepness, ECGEDGE_LEAST_STEEPNESS);
         d->tick_at = (uint16_t)(now + ECGEDGE_TICK);
     }
-    const bool found = search_back(d, now);
-    set_alarm(d, now);
-    return found ? ECGEDGE_LATE_PEAK : ECGEDGE_NO_PEAK;
+    return search_back(d, now);
 }
 
 /* -- one sample --------------------------------------------------------------------------- */
 
-/* Follow the energy; a candidate is judged when it has held. */
+/* Follow the energy; a maximum is judged when it has held. */
 static ecgedge_detection follow_energy(ecgedge_state *state, int32_t previous)
 {
     ecgedge_detector *d = &state->detector;
     const uint16_t now = ecgedge_now(state);
     if (d->rising) {
-        if (d->energy > d->peak) {
-            d->peak = d->energy;
-            d->peak_at = now;
-        } else if (ecgedge_span(d->peak_at, now) == ECGEDGE_HOLD) {
+        if (d->energy > d->held.height) {
+            d->held.height = d->energy;
+            d->held.at = now;
+        } else if (ecgedge_span(d->held.at, now) == ECGEDGE_HOLD) {
             d->rising = false;
             if (!d->learning)
-                return candidate(state);
+                return judge(state);
         }
     } else if (d->energy > previous) {
         d->rising = true;
-        d->peak = d->energy;
-        d->peak_at = now;
+        d->held.height = d->energy;
+        d->held.at = now;
     }
     return ECGEDGE_NO_PEAK;
 }
@@ -357,12 +378,13 @@ ecgedge_detection ecgedge_detect(ecgedge_state *state)
     ecgedge_detector *d = &state->detector;
     const int32_t previous = d->energy;
     const uint16_t now = ecgedge_now(state);
-    d->slope += slope_at(state, state->head);
-    d->slope_old += slope_at(state, before(state->head, ECGEDGE_INTEGRATE));
+    const int16_t *newest = state->ring + state->head;
+    d->slope += slope_at(state, newest);
+    d->slope_old += slope_at(state, before(state, newest, ECGEDGE_INTEGRATE));
     d->energy += magnitude(d->slope) - magnitude(d->slope_old);
     ecgedge_detection found = follow_energy(state, previous);
-    if (d->learning && d->energy > d->block_max)
-        d->block_max = d->energy;
+    if (d->learning && d->energy > d->blocks[d->block])
+        d->blocks[d->block] = d->energy;
     if (now == d->alarm) {
         const ecgedge_detection late = wake(d, now);
         if (late != ECGEDGE_NO_PEAK)

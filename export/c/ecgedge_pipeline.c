@@ -5,6 +5,8 @@
  * deadline. The network runs once the window is complete, also for the best refused candidate,
  * whose samples would be gone by the time that search-back takes it.
  */
+#include <string.h>
+
 #include "ecgedge_arith.h"
 #include "ecgedge_detector.h"
 #include "ecgedge_network.h"
@@ -22,9 +24,8 @@ ECGEDGE_PROMISE(spans_stay_short, 4L * ECGEDGE_INTERVAL_MAX < 32768L && ECGEDGE_
 
 void ecgedge_reset(ecgedge_state *state, uint32_t at_sample)
 {
-    static const ecgedge_rhythm no_rhythm = {0};
     ecgedge_detector_init(&state->detector, (uint16_t)at_sample);
-    state->rhythm = no_rhythm;
+    memset(&state->rhythm, 0, sizeof state->rhythm);
     state->next = at_sample;
     state->head = 0;
     state->taken = 0;
@@ -77,7 +78,7 @@ static uint16_t due_at(const ecgedge_pending *pending)
 }
 
 /* Tell a beat that an R peak follows it. After the deadline the interval stays saturated. */
-static void follows(ecgedge_pending *pending, uint16_t peak, uint16_t now)
+static ECGEDGE_SELDOM void follows(ecgedge_pending *pending, uint16_t peak, uint16_t now)
 {
     if (!pending->waits)
         return;
@@ -90,14 +91,30 @@ static void follows(ecgedge_pending *pending, uint16_t peak, uint16_t now)
     }
 }
 
+/* Put a beat into the queue that has all but what comes after it. */
+static void await(ecgedge_pending *pending, const ecgedge_rhythm *rhythm,
+                                 uint16_t peak, uint16_t now)
+{
+    const uint16_t complete = (uint16_t)(peak + AFTER_PEAK);
+    pending->sample = peak;
+    pending->slow = rhythm->slow;
+    pending->complete_at = ecgedge_reached(complete, now) ? now : complete;
+    pending->waits = ECGEDGE_CONTEXT && pending->slow;
+    ecgedge_rhythm_context(rhythm, pending->context);
+    if (pending->waits) {
+        pending->context[CONTEXT_AFTER] = ECGEDGE_Q7_MAX;
+        pending->deadline = (uint16_t)(peak + ecgedge_rhythm_timeout(pending->slow) + ECGEDGE_REACH);
+    }
+}
+
 /* Take in the R peak that was found: the rhythm, the beat before it, and the beat itself. */
 static ECGEDGE_SELDOM void add(ecgedge_state *state, uint16_t before, bool late)
 {
     const uint16_t now = ecgedge_now(state), peak = state->detector.last_sample;
-    const uint16_t complete = (uint16_t)(peak + AFTER_PEAK);
+    ecgedge_pending *pending = state->pending + state->waiting;
     uint16_t rr = 0;
     if (state->waiting)
-        follows(&state->pending[state->waiting - 1], peak, now);
+        follows(pending - 1, peak, now);
     if (state->has_beat) {
         rr = ecgedge_span(before, peak);
         if (rr > ECGEDGE_INTERVAL_MAX)
@@ -107,17 +124,9 @@ static ECGEDGE_SELDOM void add(ecgedge_state *state, uint16_t before, bool late)
     state->has_beat = true;
     if (!window_is_whole(state, peak) || state->waiting == ECGEDGE_PENDING)
         return; /* the proof says that the latter cannot be */
-    ecgedge_pending *pending = &state->pending[state->waiting++];
-    pending->sample = peak;
+    state->waiting++;
+    await(pending, &state->rhythm, peak, now);
     pending->rr = rr;
-    pending->slow = state->rhythm.slow;
-    pending->complete_at = ecgedge_reached(complete, now) ? now : complete;
-    pending->waits = ECGEDGE_CONTEXT && pending->slow;
-    ecgedge_rhythm_context(&state->rhythm, pending->context);
-    if (pending->waits) {
-        pending->context[CONTEXT_AFTER] = ECGEDGE_Q7_MAX;
-        pending->deadline = (uint16_t)(peak + ecgedge_rhythm_timeout(pending->slow) + ECGEDGE_REACH);
-    }
     pending->search_back = late;
     pending->computed = late && state->detector.best_seen;
     if (pending->computed)
@@ -136,10 +145,10 @@ static void compute(ecgedge_state *state)
             pending->computed = true;
         }
     }
-    if (d->best && d->rr && !d->best_seen &&
-        ecgedge_reached((uint16_t)(d->best_sample + AFTER_PEAK), now)) {
-        if (window_is_whole(state, d->best_sample))
-            look_at(state, d->best_sample, &state->best_features);
+    if (d->best.height && d->rr && !d->best_seen &&
+        ecgedge_reached((uint16_t)(d->best.sample + AFTER_PEAK), now)) {
+        if (window_is_whole(state, d->best.sample))
+            look_at(state, d->best.sample, &state->best_features);
         d->best_seen = true;
     }
 }

@@ -18,15 +18,16 @@ static void choose_levels(ecgedge_detector *d)
     d->slope = ANY(SLOPE);
     d->slope_old = ANY(SLOPE_OLD);
     d->energy = ANY(ENERGY);
-    d->peak = ANY(PEAK);
+    d->held.height = ANY(PEAK);
     d->beat_level = ANY(BEAT_LEVEL);
     d->noise_level = ANY(NOISE_LEVEL);
     d->steepness = ANY(STEEPNESS);
-    d->block_max = ANY(BLOCK_MAX);
-    for (uint8_t i = 0; i < 3; i++)
+    for (uint8_t i = 0; i < 4; i++)
         d->blocks[i] = ANY(BLOCKS);
-    d->best = ANY(BEST);
-    d->best_steepness = ANY(BEST_STEEPNESS);
+    d->block = (uint8_t)Frama_C_interval(0, 3);
+    d->blocks[d->block] = ANY(BLOCK_MAX);
+    d->best.height = ANY(BEST);
+    d->best.steepness = ANY(BEST_STEEPNESS);
     d->rr = (uint16_t)ANY(RR);
 }
 
@@ -35,8 +36,8 @@ static void choose_times(ecgedge_detector *d)
     state.next = NOW + 1;
     d->last_at = AGED(LAST_AT);
     d->last_sample = AGED(LAST_SAMPLE);
-    d->best_at = AGED(BEST_AT);
-    d->best_sample = AGED(BEST_SAMPLE);
+    d->best.at = AGED(BEST_AT);
+    d->best.sample = AGED(BEST_SAMPLE);
     d->silent_since = AGED(SILENCE);
     d->tick_at = AHEAD(TICK_AT);
     d->alarm = AHEAD(ALARM);
@@ -59,14 +60,14 @@ int main(void)
     choose_times(&state.detector);
     choose_flags(&state.detector);
     if (Frama_C_interval(0, 1)) /* apart, so that Eva knows the distance where it is looked at */
-        state.detector.peak_at = (uint16_t)(NOW - ECGEDGE_HOLD);
+        state.detector.held.at = (uint16_t)(NOW - ECGEDGE_HOLD);
     else
-        state.detector.peak_at = (uint16_t)(NOW - (uint16_t)Frama_C_interval(0, ECGEDGE_HOLD - 1));
+        state.detector.held.at = (uint16_t)(NOW - (uint16_t)Frama_C_interval(0, ECGEDGE_HOLD - 1));
     const ecgedge_detection found = ecgedge_detect(&state);
     /*@ assert found <= ECGEDGE_LATE_PEAK; */
     /*@ assert BEAT_LEVEL_LOW <= state.detector.beat_level <= BEAT_LEVEL_HIGH; */
     /*@ assert NOISE_LEVEL_LOW <= state.detector.noise_level <= NOISE_LEVEL_HIGH; */
-    /*@ assert BEST_LOW <= state.detector.best <= BEST_HIGH; */
+    /*@ assert BEST_LOW <= state.detector.best.height <= BEST_HIGH; */
     /*@ assert RR_LOW <= state.detector.rr <= RR_HIGH; */
     return found;
 }
