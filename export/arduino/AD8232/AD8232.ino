@@ -36,14 +36,14 @@ static uint8_t filled, flags;
 
 /* -- text --------------------------------------------------------------------------------- */
 
-static uint8_t *put_text(uint8_t *to, const char *text) /* in flash */
+static __attribute__((noinline)) uint8_t *put_text(uint8_t *to, const char *text) /* in flash */
 {
     while (const uint8_t c = pgm_read_byte(text++))
         *to++ = c;
     return to;
 }
 
-static uint8_t *put_number(uint8_t *to, uint32_t value)
+static __attribute__((noinline)) uint8_t *put_number(uint8_t *to, uint32_t value)
 {
     char *const digits = (char *)to;
     ultoa(value, digits, 10);
@@ -85,11 +85,12 @@ static void tell_samples()
 static void tell_sample(int16_t sample)
 {
     if (output == NUMBERS) {
-        uint8_t *const line = board_line();
+        uint8_t *const line = board_line(), *to = line;
         if (lead_off)
-            send_line(line, put_text(line, PSTR("!")));
+            *to++ = '!';
         else
-            send_line(line, put_number(line, (uint16_t)sample));
+            to = put_number(to, (uint16_t)sample);
+        send_line(line, to);
     }
     block[filled++] = sample;
 }
