@@ -1,8 +1,6 @@
 """Compile an Arduino sketch for the Uno with the compilers and the core that Debian packages.
 
-The flags are those of the core's `platform.txt`, as the Arduino tools use them, and some that make
-the result smaller: registers are saved in one place, calls are short where that reaches, and loops
-stay loops.
+The flags are those of the core's `platform.txt`, as the Arduino tools use them.
 """
 
 import subprocess
@@ -25,8 +23,6 @@ CPP_FLAGS = ("-std=gnu++11", "-fpermissive", "-fno-exceptions", "-fno-threadsafe
              "-Wno-error=narrowing")  # fmt: skip
 LINK_FLAGS = ("-Os", "-g", "-flto", "-fuse-linker-plugin", "-Wl,--gc-sections",
               "-mmcu=atmega328p")  # fmt: skip
-SMALL = ("-mcall-prologues", "-mrelax", "-fno-move-loop-invariants", "-fno-peel-loops",
-         "-fno-tree-loop-ivcanon")  # fmt: skip
 OWN_WARNINGS = ("-Wall", "-Wextra", "-Werror")
 C_WARNINGS = ("-Wconversion", "-Wshadow")
 NO_WARNINGS = ("-w",)
@@ -86,7 +82,7 @@ def _core_archive(includes: Sequence[Path], out_dir: Path) -> Path:
 
 
 def build_sketch(
-    library: Path, out_dir: Path, *, sketch: str = SKETCH, flags: Sequence[str] = SMALL
+    library: Path, out_dir: Path, *, sketch: str = SKETCH, flags: Sequence[str] = ()
 ) -> Sketch:
     """Compile an example of an Arduino library for the Uno.
 

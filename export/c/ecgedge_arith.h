@@ -74,6 +74,13 @@ typedef struct {
     uint16_t last; /* above it, when the bytes are dropped, the result is 127 */
 } ecgedge_rounding;
 
+/* Shared where flash counts, inlined where time does. */
+#ifdef __OPTIMIZE_SIZE__
+#define ECGEDGE_ROUNDS __attribute__((noinline, unused))
+#else
+#define ECGEDGE_ROUNDS inline
+#endif
+
 static __attribute__((noinline, unused)) void ecgedge_round_by(ecgedge_rounding *r, uint8_t shift)
 {
     r->half = ((int32_t)1 << shift) >> 1;
@@ -83,8 +90,7 @@ static __attribute__((noinline, unused)) void ecgedge_round_by(ecgedge_rounding 
     r->last = (uint16_t)((128u << shift) - 1);
 }
 
-static __attribute__((noinline, unused)) int8_t ecgedge_relu_round(int32_t a,
-                                                                   const ecgedge_rounding *r)
+static ECGEDGE_ROUNDS int8_t ecgedge_relu_round(int32_t a, const ecgedge_rounding *r)
 {
     uint32_t kept;
     a += r->half;

@@ -47,10 +47,14 @@ static ECGEDGE_INLINE const int16_t *onward(const ecgedge_state *state, const in
     return x == state->ring + ECGEDGE_RING ? state->ring : x;
 }
 
-/* A sample without its sign, 2^15 more: on AVR that is quicker to make wider. */
+/* A sample, and 2^15 more on AVR: what has no sign is quicker to make wider there. */
 static ECGEDGE_INLINE int32_t lifted(const int16_t *x)
 {
+#ifdef __AVR__
     return (uint16_t)((uint16_t)*x ^ 0x8000u);
+#else
+    return *x;
+#endif
 }
 
 /* What the sample at `x` adds to the slope: two are added, two subtracted, so nothing is lifted. */

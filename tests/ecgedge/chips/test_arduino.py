@@ -36,7 +36,7 @@ PROGRAMS = ("rhythm-140", "beat-150")
 QUALITIES = ("good", "flat", "clipped")
 SECONDS = 70
 RAM_BYTES = 1600
-FLASH_BYTES = 12_600
+FLASH_BYTES = 12 * 1024
 BUSY = 0.05
 
 
