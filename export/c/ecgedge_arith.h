@@ -6,10 +6,21 @@
 #include <stdint.h>
 #include <string.h>
 
+#if defined(__GNUC__) && defined(__thumb__) && defined(__ARM_ARCH_PROFILE)
+#if __ARM_ARCH_PROFILE == 'M'
+#define ECGEDGE_CORTEX_M
+#endif
+#endif
+
 /* Clang says so of Cortex-M23, which has no USAT. */
 #if defined(__ARM_FEATURE_SAT) && __ARM_ARCH_ISA_THUMB == 2
 #define ECGEDGE_HAS_USAT
 #include <arm_acle.h>
+#endif
+
+/* Intrinsics for two numbers of 16 bits in a register: GCC has them since version 10. */
+#if defined(__ARM_FEATURE_SIMD32) && (defined(__clang__) || __GNUC__ >= 10)
+#define ECGEDGE_HAS_SMLAD
 #endif
 
 /* Fails to compile when `holds` is false. */

@@ -4,12 +4,6 @@
 #include "ecgedge_arith.h"
 #include "ecgedge_widths.h"
 
-#if defined(__GNUC__) && defined(__thumb__) && defined(__ARM_ARCH_PROFILE)
-#if __ARM_ARCH_PROFILE == 'M'
-#define CONV_CORTEX_M
-#endif
-#endif
-
 #if ECGEDGE_CONV_BITS == 32 || defined(ECGEDGE_PLAIN)
 #include "ecgedge_conv_plain.h"
 #elif defined(__AVR_HAVE_MUL__) && defined(__AVR_HAVE_LPMX__) && !defined(ECGEDGE_PORTABLE)
@@ -18,11 +12,11 @@
 #include "ecgedge_conv_plain.h"
 #elif ECGEDGE_CONV_LEAST < -16384 || ECGEDGE_CONV_GREATEST > 16383 || defined(ECGEDGE_PORTABLE)
 #include "ecgedge_conv_packed.h"
-#elif defined(CONV_CORTEX_M) && defined(__ARM_FEATURE_DSP)
+#elif defined(ECGEDGE_CORTEX_M) && defined(__ARM_FEATURE_DSP)
 #include "ecgedge_conv_armv7em.h"
-#elif defined(CONV_CORTEX_M) && defined(ECGEDGE_HAS_USAT)
+#elif defined(ECGEDGE_CORTEX_M) && defined(ECGEDGE_HAS_USAT)
 #include "ecgedge_conv_armv7m.h"
-#elif defined(CONV_CORTEX_M)
+#elif defined(ECGEDGE_CORTEX_M)
 #include "ecgedge_conv_armv6m.h"
 #else
 #include "ecgedge_conv_packed.h"

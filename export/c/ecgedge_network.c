@@ -11,6 +11,10 @@
     defined(__OPTIMIZE__) && !defined(ECGEDGE_PORTABLE) && !defined(ECGEDGE_PLAIN)
 #define TOKENS_IN_ASSEMBLY
 #include "ecgedge_token_avr.h"
+#elif defined(ECGEDGE_CORTEX_M) && defined(__OPTIMIZE__) && !defined(ECGEDGE_PORTABLE) && \
+    !defined(ECGEDGE_PLAIN) && (defined(ECGEDGE_HAS_SMLAD) || ECGEDGE_TOKEN_BITS == 16)
+#define TOKENS_IN_PAIRS
+#include "ecgedge_token_cortex.h"
 #endif
 
 typedef struct {
@@ -66,6 +70,7 @@ static void pool(ecgedge_layers *layers)
     }
 }
 
+#ifndef TOKENS_IN_PAIRS
 /*
  * Channel c of layer i, for all tokens. A product is 127^2 at most, because nothing is -128, so
  * two of them fit the int of every processor.
@@ -94,13 +99,22 @@ static void token_channel(ecgedge_layers *layers, uint8_t i, uint8_t c,
     }
 #endif
 }
+#endif
 
 static void token_layer_on(ecgedge_layers *layers, uint8_t i)
 {
     ecgedge_rounding rounding;
     ecgedge_round_by(&rounding, ECGEDGE_UINT8_AT(&token_layers[i].shift));
+#ifdef TOKENS_IN_PAIRS
+    const token_layer *layer = &token_layers[i];
+    for (uint8_t c = 0; c < ECGEDGE_CHANNELS; c += 2)
+        token_two_channels(layer->weight[c], layer->bias[c] * ECGEDGE_BIAS_ONE,
+                           layer->bias[c + 1] * ECGEDGE_BIAS_ONE, &rounding,
+                           layers->tokens[i][0], &layers->tokens[i + 1][0][c]);
+#else
     for (uint8_t c = 0; c < ECGEDGE_CHANNELS; c++)
         token_channel(layers, i, c, &rounding);
+#endif
 }
 
 static void mean_of(ecgedge_layers *layers)
