@@ -14,7 +14,7 @@
 #include "ecgedge_conv_pairs.h"
 
 /*
- * r0 x   r1 groups of eight left   r3 sum A   lr sum B   r4-r7 weights   r8 bias   r9 r10 r11 r2 the four x
+ * r0 x   r1 x after the last group of four   r3 sum A   lr sum B   r4-r7 weights   r8 bias   r9 r10 r11 r2 the four x
  * r12 scratch; on the stack: count, where the sums go
  */
 __asm__(
@@ -49,23 +49,27 @@ __asm__(
     "   ldrsb r11, [r0], #1\n"
     "   movs r3, #0\n"
     "   mov lr, #0\n"
-    "   lsrs r1, #3\n" /* carry: the number of fours is odd */
-    "   bcs 2f\n"
-    "   b 3f\n"
+    "   ubfx r12, r1, #2, #2\n" /* fours before a multiple of four fours */
+    "   bic r1, #3\n"
+    "   add r1, r0\n"
+    "   tbh [pc, r12, lsl #1]\n"
+    "0: .short (5f - 0b) / 2, (4f - 0b) / 2, (3f - 0b) / 2, (2f - 0b) / 2\n"
     "1: conv_four\n"
     "2: conv_four\n"
-    "3: subs r1, #1\n"
-    "   bhs 1b\n"
+    "3: conv_four\n"
+    "4: conv_four\n"
+    "5: cmp r0, r1\n"
+    "   bne 1b\n"
     "   ldr r1, [sp]\n"
     "   ands r1, #3\n"
-    "   beq 5f\n"
-    "4: conv_output r9, r10, r11, r2\n"
+    "   beq 7f\n"
+    "6: conv_output r9, r10, r11, r2\n"
     "   mov r9, r10\n"
     "   mov r10, r11\n"
     "   mov r11, r2\n"
     "   subs r1, #1\n"
-    "   bne 4b\n"
-    "5: pop {r0, r1}\n"
+    "   bne 6b\n"
+    "7: pop {r0, r1}\n"
     "   ldrd r0, r2, [r1]\n"
     "   add r0, r0, r3\n"
     "   add r2, r2, lr\n"
