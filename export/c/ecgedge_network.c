@@ -17,6 +17,12 @@
 #include "ecgedge_token_cortex.h"
 #endif
 
+#if defined(__GNUC__) && __GNUC__ >= 8 && !defined(__OPTIMIZE_SIZE__) && !defined(__AVR__)
+#define UNROLL _Pragma("GCC unroll 8")
+#else
+#define UNROLL
+#endif
+
 typedef struct {
     int8_t weight[ECGEDGE_CHANNELS][ECGEDGE_CHANNELS];
     int8_t bias[ECGEDGE_CHANNELS];
@@ -65,6 +71,7 @@ static void pool(ecgedge_layers *layers)
     ecgedge_rounding rounding;
     for (uint8_t t = 0; t < ECGEDGE_TOKENS; t++) {
         ecgedge_round_by(&rounding, ECGEDGE_UINT8_AT(&pool_shift[t]));
+        UNROLL
         for (uint8_t c = 0; c < ECGEDGE_CHANNELS; c++)
             layers->tokens[0][t][c] = ecgedge_relu_round(layers->sums[t][c], &rounding);
     }
@@ -87,9 +94,7 @@ static void token_channel(ecgedge_layers *layers, uint8_t i, uint8_t c,
     const int8_t w2 = ECGEDGE_INT8_AT(weight + 2), w3 = ECGEDGE_INT8_AT(weight + 3);
     const ecgedge_token_sum bias =
         (ecgedge_token_sum)(ECGEDGE_INT8_AT(&token_layers[i].bias[c]) * ECGEDGE_BIAS_ONE);
-#if defined(__GNUC__) && __GNUC__ >= 8 && !defined(__OPTIMIZE_SIZE__)
-#pragma GCC unroll 8
-#endif
+    UNROLL
     for (uint8_t t = 0; t < ECGEDGE_TOKENS; t++) {
         const int8_t *token = layers->tokens[i][t];
         ecgedge_token_sum a = bias;
@@ -123,6 +128,7 @@ static void mean_of(ecgedge_layers *layers)
     ecgedge_round_by(&rounding, ECGEDGE_MEAN_SHIFT);
     for (uint8_t c = 0; c < ECGEDGE_CHANNELS; c++) {
         int16_t sum = 0;
+        UNROLL
         for (uint8_t t = 0; t < ECGEDGE_TOKENS; t++)
             sum = (int16_t)(sum + layers->tokens[ECGEDGE_LAYERS][t][c]);
         layers->mean[c] = ecgedge_relu_round(sum, &rounding);
