@@ -1,6 +1,7 @@
 # Two commands on a fresh machine with Python 3.11+ and a C compiler:
 #   make demo   set everything up and run the whole chain on the bundled excerpt
 #   make test   set everything up and pass the checks and the tests
+# `make tools` installs the compilers and emulators of the chips, where Debian's apt may.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,7 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO ?= demo
 
-.PHONY: demo test quick lint setup docs clean
+.PHONY: demo test quick lint setup tools docs clean
 
 setup: $(STAMP)
 
@@ -32,6 +33,9 @@ test: lint
 
 quick: $(STAMP)
 	$(BIN)/python -m pytest -m 'not slow and not database'
+
+tools:
+	.ci/toolchains
 
 docs: $(STAMP)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
