@@ -152,10 +152,13 @@ def _pipeline(
     chosen = listed if records == ("all",) else records
     unknown = [name for name in chosen if name not in listed]
     if unknown:
-        where = "the bundled excerpt" if is_excerpt else str(folder)
-        raise EcgedgeError(
-            f"record {unknown[0]} is not in {where}; it has {', '.join(listed[:60])}."
-        )
+        if is_excerpt:
+            raise EcgedgeError(
+                f"record {unknown[0]} is not in the bundled excerpt ({', '.join(listed)}); name the "
+                "folder of the database with --data or $ECGEDGE_DATA, or fetch it with "
+                "`ecgedge data download mitdb`."
+            )
+        raise EcgedgeError(f"record {unknown[0]} is not in {folder}; it has {', '.join(listed)}.")
     with _progress(not as_json, "recordings") as progress:
         reports = verify_pipeline(
             bundle, folder, chosen, engines=engines, seconds=seconds, progress=progress
