@@ -154,8 +154,8 @@ def _pipeline(
     if unknown:
         if is_excerpt:
             raise EcgedgeError(
-                f"record {unknown[0]} is not in the bundled excerpt ({', '.join(listed)}); name the "
-                "folder of the database with --data or $ECGEDGE_DATA, or fetch it with "
+                f"record {unknown[0]} is not in the bundled excerpt ({', '.join(listed)}); name "
+                "the folder of the database with --data or $ECGEDGE_DATA, or fetch it with "
                 "`ecgedge data download mitdb`."
             )
         raise EcgedgeError(f"record {unknown[0]} is not in {folder}; it has {', '.join(listed)}.")
