@@ -14,8 +14,8 @@
 #include "ecgedge_conv_pairs.h"
 
 /*
- * r0 x   r1 x after the last group of four   r3 sum A   lr sum B   r4-r7 weights   r8 bias   r9 r10 r11 r2 the four x
- * r12 scratch; on the stack: count, where the sums go
+ * r0 x   r1 x after the last group of four   r3 sum A   lr sum B   r4-r7 weights   r8 bias
+ * r9 r10 r11 r2 the four x   r12 scratch; on the stack: count, where the sums go
  */
 __asm__(
     "   .syntax unified\n"

@@ -43,9 +43,10 @@ static void token_two_channels(const int8_t *weight, int32_t bias_a, int32_t bia
     for (uint8_t t = 0; t < ECGEDGE_TOKENS; t++) {
         const int32_t word = token_word(token + 4 * t);
         const int16x2_t even = token_even(word), odd = token_odd(word);
-        result[4 * t] = (int8_t)__usat(__smlad(odd, odd_a, __smlad(even, even_a, bias_a)) >> shift, 7);
-        result[4 * t + 1] =
-            (int8_t)__usat(__smlad(odd, odd_b, __smlad(even, even_b, bias_b)) >> shift, 7);
+        const int32_t a = __smlad(odd, odd_a, __smlad(even, even_a, bias_a));
+        const int32_t b = __smlad(odd, odd_b, __smlad(even, even_b, bias_b));
+        result[4 * t] = (int8_t)__usat(a >> shift, 7);
+        result[4 * t + 1] = (int8_t)__usat(b >> shift, 7);
     }
 }
 
