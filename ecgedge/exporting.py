@@ -14,12 +14,14 @@ from ecgedge.data.locate import excerpt, listed_records
 from ecgedge.data.splits import get_split
 from ecgedge.runs import Run, load_run, read_json
 from ecgedge.training.config import for_protocol, to_json
-from ecgedge.zoo import find_program
-from export.bundle import write_bundle
+from ecgedge.zoo import find_bundle
+from export.bundle import read_bundle, write_bundle
 from export.card import Provenance, Result
 from export.golden import Golden, make_golden
 from firmware_sim.errors import EcgedgeError
-from firmware_sim.program import Program
+from firmware_sim.program import Program, load_program
+from firmware_sim.proof.certificate import certificate, what_is_wrong
+from firmware_sim.prove import prove
 
 FIRMWARE = {
     "c": "export.c_library:write_c",
@@ -237,7 +239,7 @@ def program_of(source: str) -> Program:
     Raises
     ------
     EcgedgeError
-        When there is none.
+        When there is none, or the certificate of a bundle is not the proof of its program.
     """
     path = Path(source)
     if path.is_dir() and not (path / "bundle.json").is_file():
@@ -247,7 +249,17 @@ def program_of(source: str) -> Program:
                 f"the run {path} holds no integer program; export a finished student with a bound."
             )
         return run.program
-    return find_program(source)
+    place = find_bundle(source)
+    if place.is_file():
+        return load_program(place)
+    bundle = read_bundle(place)
+    wrong = what_is_wrong(bundle.proof, certificate(prove(bundle.program)))
+    if wrong is not None:
+        raise EcgedgeError(
+            f"{place / 'proof.json'} is not the proof of its program ({wrong}); export the bundle "
+            "again."
+        )
+    return bundle.program
 
 
 def export_firmware(

@@ -160,12 +160,15 @@ def _weights(program: Program) -> dict[str, object]:
 
 def _widths(program: Program, proof: Proof) -> dict[str, object]:
     least, greatest, bits = _conv_bits(program, proof)
-    tokens = max(proof.width(f"tokens.{i}") for i in range(1, len(program.layers) + 1))
+    names = {f"tokens.{i}" for i in range(1, len(program.layers) + 1)}
+    tokens = [r for r in proof.layers if r.name in names]
     return {
         "CONV_LEAST": least,
         "CONV_GREATEST": greatest,
         "CONV_BITS": bits,
-        "TOKEN_BITS": tokens,
+        "TOKEN_LEAST": min(r.partial_min for r in tokens),
+        "TOKEN_GREATEST": max(r.partial_max for r in tokens),
+        "TOKEN_BITS": max(proof.width(name) for name in names),
     }
 
 

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from firmware_sim.errors import EcgedgeError
+
 if TYPE_CHECKING:
     from ecgedge.stream.device_input import Recording
     from firmware_sim.program import Program
 
 AUTO = "auto"
 ELF_MAGIC = b"\x7fELF"
+ELF_MACHINE = slice(18, 20)
+AVR = b"\x53\x00"
+"""What an ELF file for an AVR has there: EM_AVR, little-endian."""
 ELF_RATE_HZ = 360.0
 REFUSED = {
     "wire": "--format (the firmware chooses it)",
@@ -39,12 +44,23 @@ def refuse_options(context: click.Context) -> None:
 
 
 def is_elf(place: str) -> bool:
-    """Say whether a path is a compiled firmware."""
+    """Say whether a path is a compiled firmware.
+
+    Raises
+    ------
+    EcgedgeError
+        When it is compiled for something else than an AVR.
+    """
     try:
         with Path(place).open("rb") as file:
-            return file.read(len(ELF_MAGIC)) == ELF_MAGIC
+            head = file.read(ELF_MACHINE.stop)
     except OSError:
         return False
+    if not head.startswith(ELF_MAGIC):
+        return False
+    if head[ELF_MACHINE] != AVR:
+        raise EcgedgeError(f"{place} is a program for another processor; compile it for an Uno.")
+    return True
 
 
 def program_of(firmware: str) -> "Program | None":
@@ -53,6 +69,8 @@ def program_of(firmware: str) -> "Program | None":
 
     if is_elf(firmware):
         return None
+    if firmware.endswith(".elf") and not Path(firmware).exists():
+        raise EcgedgeError(f"{firmware} does not exist; compile the sketch, or name a bundle.")
     return find_program(None if firmware == AUTO else firmware)
 
 

@@ -117,7 +117,8 @@ def stream(
 ) -> None:
     """Classify live beats from a serial port or a file.
 
-    The wire format and the sampling rate are recognized and shown. Ctrl-C ends with a summary.
+    The wire format and the sampling rate are recognized and shown. Ctrl-C ends with a summary. Ends
+    with code 1 when a board that classifies by itself said something else than the simulator.
     """
     from ecgedge.stream.replay import open_replay
     from ecgedge.stream.run import run_live, run_replay, stop_on_signals
@@ -141,6 +142,7 @@ def stream(
         stop_beats=beats,
     )
     session = Session(find_program(model), Pipeline, options)
+    context = click.get_current_context()
     with stop_on_signals() as stop, _until_pipe_closes():
         if replay is not None:
             file = open_replay(replay, lead)
@@ -151,6 +153,8 @@ def stream(
                 if source.open(wait=wait, stop=stop):
                     with _sinks(session, out, as_json=as_json) as sinks:
                         run_live(session, source, sinks, stop, reconnect=not no_reconnect)
+    board = session.summary().board
+    context.exit(1 if board is not None and board["mismatches"] else 0)
 
 
 def _finite(speed: float | None) -> float | None:

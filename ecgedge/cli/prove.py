@@ -91,7 +91,7 @@ def _print_proof(name: str, proof: "Proof", checked: dict[str, Any]) -> None:
         click.echo(f"FAILED: {failure}")
     if not checked["certificate_matches"]:
         click.echo(f"FAILED: proof.json is not the proof of this program: {checked['difference']}.")
-    if checked["ok"]:
+    if checked["ok"] and checked["certificate_matches"]:
         click.echo(
             f"{name}: no input can overflow it; {checked['replayed']} witnesses replayed through "
             "the simulator."

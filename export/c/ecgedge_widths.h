@@ -14,6 +14,13 @@
 #error "the proof does not allow 16-bit accumulators for this program; export it again"
 #endif
 
+#if ECGEDGE_TOKEN_BITS != 16 && ECGEDGE_TOKEN_BITS != 32
+#error "ECGEDGE_TOKEN_BITS is 16 or 32; export the program again"
+#endif
+#if ECGEDGE_TOKEN_BITS == 16 && (ECGEDGE_TOKEN_LEAST < -32768 || ECGEDGE_TOKEN_GREATEST > 32767)
+#error "the proof does not allow 16-bit token layers for this program; export it again"
+#endif
+
 #define WIDTHS_ABS(w) ((w) < 0 ? -(w) : (w))
 
 /* What a channel can add to its bias or take from it: 127 for each unit of its weights. */

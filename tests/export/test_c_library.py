@@ -250,6 +250,8 @@ def test_whatever_weight_is_changed_nothing_overflows(program: Program) -> None:
     [
         ("ECGEDGE_CONV_BITS 32", "ECGEDGE_CONV_BITS 16"),
         ("ECGEDGE_CONV_BITS 32", "ECGEDGE_CONV_BITS 8"),
+        ("ECGEDGE_TOKEN_BITS 32", "ECGEDGE_TOKEN_BITS 16"),
+        ("ECGEDGE_TOKEN_BITS 32", "ECGEDGE_TOKEN_BITS 8"),
     ],
 )
 def test_a_width_that_is_too_narrow_does_not_compile(old: str, new: str, tmp_path: Path) -> None:

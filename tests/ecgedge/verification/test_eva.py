@@ -151,7 +151,8 @@ def test_tokens_that_are_said_to_fit_16_bits_raise_an_alarm(tmp_path: Path) -> N
     program = random_program(17, window=125)
     row = "{127, 127, 127, 127}"
     layers = f"{{{{{{{row}, {row}, {row}, {row}}}, {row}, 7}}}}"
-    lie = {"TOKEN_BITS": "16", "LAYER_LIST": layers}
+    bounds = {"TOKEN_LEAST": "-32768", "TOKEN_GREATEST": "32767"}
+    lie = {"TOKEN_BITS": "16", "LAYER_LIST": layers, **bounds}
     run = analyze(library(program, tmp_path, **lie), "network", AVR)
     assert run.alarms[0].file == "ecgedge_network.c"
     assert "signed overflow" in run.alarms[0].text
