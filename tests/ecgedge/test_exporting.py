@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from calib.float_network import save_float_network
-from ecgedge.exporting import export_run, golden_of, provenance
+from ecgedge.exporting import export_firmware, export_run, golden_of, provenance
 from ecgedge.runs import load_run
-from export.bundle import read_bundle
+from export.bundle import read_bundle, write_sums
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.program import Program, save_program
-from tests.networks import network_of
+from tests.networks import network_of, small_bundle
 from tests.programs import random_program
 
 CONFIG = {
@@ -138,3 +138,19 @@ def test_missing_training_records_are_on_the_card(tmp_path: Path) -> None:
     assert facts["training beats"] == "1952, and 711 to choose by"
     assert facts["missing"].startswith("2 records of the split")
     assert facts["distilled"] == "from a large teacher"
+
+
+@pytest.mark.parametrize("target", ["c", "arduino"])
+def test_firmware_is_not_made_of_a_bundle_with_a_wrong_certificate(
+    tmp_path: Path, target: str
+) -> None:
+    small_bundle(tmp_path / "bundle", window=125)
+    export_firmware(str(tmp_path / "bundle"), target, tmp_path / "right")
+    place = tmp_path / "bundle" / "proof.json"
+    content = json.loads(place.read_text())
+    content["layers"][0]["max"] += 1
+    place.write_text(json.dumps(content))
+    write_sums(tmp_path / "bundle")
+    with pytest.raises(EcgedgeError, match=r"proof.json is not the proof of its program"):
+        export_firmware(str(tmp_path / "bundle"), target, tmp_path / "wrong")
+    assert not (tmp_path / "wrong").exists()

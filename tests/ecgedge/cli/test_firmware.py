@@ -117,6 +117,33 @@ def test_a_flipped_bit_in_the_flash_is_found(tmp_path: Path) -> None:
     assert found["difference"]["expected"] != found["difference"]["actual"]
 
 
+def test_a_stream_whose_board_says_other_beats_ends_with_1(tmp_path: Path) -> None:
+    options = ["--speed", "max", "--seconds", 30]
+    with (
+        broken(shipped_sketch("rhythm-140").elf, tmp_path) as elf,
+        device("208", "--firmware", elf, *options) as (_, port),
+    ):
+        command = ["stream", "--port", port, "--no-reconnect", "--json"]
+        result = subprocess.run(
+            [*ECGEDGE, *map(str, command)], capture_output=True, text=True, timeout=LONG_S,
+            check=False,
+        )  # fmt: skip
+    assert result.returncode == 1
+    assert events_of(result.stdout)[-1]["board"]["mismatches"] > 0
+
+
+def test_a_program_for_another_processor_is_refused(tmp_path: Path) -> None:
+    elf = tmp_path / "other.elf"
+    elf.write_bytes(b"\x7fELF\x02\x01\x01".ljust(18, b"\0") + b"\x3e\0" + bytes(100))
+    for place, message in ((elf, "another processor"), (tmp_path / "no.elf", "does not exist")):
+        command = [*ECGEDGE, "device", "208", f"--firmware={place}"]
+        result = subprocess.run(
+            command, capture_output=True, text=True, timeout=LONG_S, check=False
+        )
+        assert result.returncode == 1
+        assert message in result.stderr
+
+
 def test_a_board_without_our_firmware_does_not_answer() -> None:
     with device("208", "--loop") as (_, port):
         assert "does not answer" in failed(selftest(port, "--timeout", 1))
