@@ -111,6 +111,12 @@ def selftest_frame(result: SelftestResult) -> bytes:
     return frame(SELFTEST, 0, SELFTEST_RESULT.pack(*result))
 
 
+def _garbage(skipped: int, wrong: int) -> list[WireEvent]:
+    """Tell the bytes between two frames, in their place: what was there may have been a beat."""
+    found = ((skipped, "bytes"), (wrong, "checksum"))
+    return [Garbage(size, reason) for size, reason in found if size]
+
+
 class FrameParser:
     """Reads frames; what fails its checksum is searched for the next start."""
 
@@ -155,14 +161,12 @@ class FrameParser:
                 at += len(SYNC)
                 continue
             self.good_bytes += end - at
+            events += _garbage(skipped, wrong)
+            skipped = wrong = 0
             self._frame(body, events)
             at = end
         self._rest = buffer[at:]
-        if skipped:
-            events.append(Garbage(skipped, "bytes"))
-        if wrong:
-            events.append(Garbage(wrong, "checksum"))
-        return events
+        return events + _garbage(skipped, wrong)
 
     def finish(self) -> list[WireEvent]:
         """Return what is left as garbage."""

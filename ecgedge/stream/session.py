@@ -51,6 +51,7 @@ from ecgedge.stream.wire import (
     LeadOff,
     Lost,
     Sample,
+    SelftestResult,
     WireEvent,
 )
 from firmware_sim.errors import EcgedgeError
@@ -370,8 +371,13 @@ class Session:
 
     def _wait(self, event: WireEvent, arrival_s: float) -> None:
         """Take an event before the rate is known."""
-        if isinstance(event, Garbage | Info | BoardBeat):
+        if isinstance(event, Garbage | Info):
             self._work(event, arrival_s)
+            if isinstance(event, Garbage) and self._warmup.begins:
+                self._warmup.add(Lost(0), arrival_s)  # what was damaged has its place in the order
+            return
+        if isinstance(event, BoardBeat | SelftestResult):
+            self._warmup.add(event, arrival_s)
             return
         self._hear(arrival_s)
         self.lead_is_off = isinstance(event, LeadOff)
@@ -444,7 +450,7 @@ class Session:
                 self._hear(arrival_s)
                 self._lead_off(timeline)
             case Lost(samples) if timeline is not None:
-                self._board_watch.ends(whole=False)
+                self._compare_no_more()
                 self._lost += samples
                 if not timeline.has_clock:
                     timeline.pass_by(samples * timeline.period_s)
@@ -584,8 +590,13 @@ class Session:
             self._change_rate(rate)
         self._tell(BoardEvent(info.name, info.rate_hz, is_program(info, self.program)))
 
-    def _garbage(self, garbage: Garbage) -> None:
+    def _compare_no_more(self) -> None:
+        """Something is missing from here on; what came before it is compared still."""
+        self._push()
         self._board_watch.ends(whole=False)
+
+    def _garbage(self, garbage: Garbage) -> None:
+        self._compare_no_more()
         self._garbage_bytes += garbage.size
         if self.options.strict and garbage.reason == "too large":
             raise EcgedgeError(too_large(self.options.source))

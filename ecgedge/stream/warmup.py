@@ -4,13 +4,13 @@ import numpy as np
 
 from ecgedge.stream.rate import PLAUSIBLE_HZ, Rate, RateMeter, rate_of_clock
 from ecgedge.stream.units import FIRST, Scale, choose_scale
-from ecgedge.stream.wire import Gap, LeadOff, Sample, WireEvent
+from ecgedge.stream.wire import Begins, Gap, LeadOff, Sample, WireEvent
 from firmware_sim.errors import EcgedgeError
 
 MAX_SAMPLES = 400_000
 """Samples that wait at most; more than any measurement needs."""
 MAX_MARKS = 10_000
-"""Lead-off marks in a row that are kept; one is enough before the first sample."""
+"""Events in a row that are kept without a sample between them."""
 AGREES = 0.05
 """A clock that is further from the rate that the user gave is not used."""
 
@@ -31,6 +31,8 @@ class Warmup:
     ----------
     samples : int
         How many samples wait.
+    begins : bool
+        It waits that the board's own program starts anew.
     """
 
     def __init__(self, source: str, given_hz: float | None, *, live: bool) -> None:
@@ -40,7 +42,9 @@ class Warmup:
         self._meter = RateMeter(live=live)
         self._waiting: list[tuple[WireEvent, float]] = []
         self.samples = 0
+        self.begins = False
         self._marks = 0
+        self._lead_off = False
 
     def add(self, event: WireEvent, arrival_s: float) -> None:
         """Keep an event.
@@ -60,9 +64,21 @@ class Warmup:
             self._marks += 1
             if isinstance(event, LeadOff | Gap):
                 self._meter.gap()
-            if self._marks > (MAX_MARKS if self.samples else 1):
+            if not self._keeps(event):
                 return
         self._waiting.append((event, arrival_s))
+
+    def _keeps(self, event: WireEvent) -> bool:
+        """Say whether to keep what is no sample: not without end, but a beginning always."""
+        if isinstance(event, Begins):
+            self.begins = True
+            if self._waiting and isinstance(self._waiting[-1][0], Begins):
+                self._waiting.pop()  # there was no sample since: it begins here instead
+            return True
+        if isinstance(event, LeadOff) and not self.samples:  # one is enough before the first sample
+            before, self._lead_off = self._lead_off, True
+            return not before
+        return self._marks <= MAX_MARKS
 
     def knows(self, rate: Rate) -> None:
         """The board or the file says its rate; a rate that the user gave goes before it."""

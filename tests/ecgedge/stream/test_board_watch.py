@@ -4,8 +4,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
-from ecgedge.stream.events import BoardDiffersEvent, BoardEvent, Event, GapEvent, SummaryEvent
+from ecgedge.stream.events import (
+    BoardBeatEvent,
+    BoardDiffersEvent,
+    BoardEvent,
+    Event,
+    GapEvent,
+    RateEvent,
+    SummaryEvent,
+)
 from ecgedge.stream.frame import (
     BEGINS,
     LEAD_OFF,
@@ -218,3 +227,55 @@ def test_a_stream_without_a_board_has_no_comparison(program: Program, counts: li
     session.feed(b"".join(b"%d\r\n" % count for count in counts), 0.0)
     session.finish()
     assert session.summary().board is None
+
+
+def at_once(program: Program, frames: Sequence[bytes]) -> Watched:
+    """All in one piece, before the rate is known: as from a board that is faster than its clock."""
+    watched = Watched(program)
+    watched.session = Session(program, Pipeline, Options("port", format="ecgedge"))
+    watched.told.clear()
+    return watched.feed([b"".join([*frames, info_frame(0, FS, identity(program))])])
+
+
+def test_beats_that_come_before_the_rate_is_known_stay_in_order(
+    program: Program, counts: list[int]
+) -> None:
+    watched = at_once(program, board_stream(program, counts))
+    summary = watched.end()
+    assert summary.board == agreed(summary.beats)
+    assert summary.beats > 60
+    kinds = [type(event) for event in watched.told]
+    assert kinds.index(RateEvent) < kinds.index(BoardBeatEvent)
+
+
+def test_a_damaged_beat_before_the_rate_is_known_ends_the_comparison(
+    program: Program, counts: list[int]
+) -> None:
+    frames = board_stream(program, counts)
+    places = [i for i, frame in enumerate(frames) if frame[2] == 3]
+    frames[places[3]] = frames[places[3]][:-1] + b"?"
+    summary = at_once(program, frames).end()
+    assert summary.board == {"beats": len(places) - 1, "compared": 3, "mismatches": 0}
+
+
+def test_leads_that_come_on_before_the_first_sample_are_a_beginning(
+    program: Program, counts: list[int]
+) -> None:
+    off = [samples_frame(i, [0] * BLOCK, LEAD_OFF) for i in range(0, 160, BLOCK)]
+    watched = Watched(program).feed(off).feed(board_stream(program, counts, first=160))
+    assert not watched.session.wants_start()
+    summary = watched.end()
+    assert summary.board == agreed(summary.beats)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_beat_may_come_before_its_samples_or_after_them(
+    program: Program, counts: list[int], late: bool
+) -> None:
+    frames = board_stream(program, counts)
+    if late:
+        for i in range(len(frames) - 2, -1, -1):
+            if frames[i][2] == 3:
+                frames[i : i + 2] = [frames[i + 1], frames[i]]
+    summary = Watched(program).feed(frames).end()
+    assert summary.board == agreed(summary.beats)
