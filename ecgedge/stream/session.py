@@ -185,7 +185,8 @@ class Session:
         It runs our program at our rate, its beginning was missed, and samples come.
         """
         wanted = (
-            not self._start_asked
+            not self.done  # then the comparison has ended too, and the board is the next one's
+            and not self._start_asked
             and self._any_sample
             and not self._board_watch.joined
             and self._runs_our_program

@@ -157,8 +157,11 @@ def _board_text(event: SummaryEvent) -> list[str]:
     beats, compared, wrong = (event.board[key] for key in ("beats", "compared", "mismatches"))
     if not compared:
         return [f"board: {beats} beats, none compared"]
-    differ = f", {wrong} DIFFER" if wrong else ""
-    return [f"board: {beats} beats, {compared - wrong} agree with the simulator{differ}"]
+    agree = f"{compared - wrong} agree, {wrong} DIFFER" if wrong else "all agree"
+    text = f"board: {beats} beats, {compared} compared with the simulator, {agree}"
+    if beats <= compared:
+        return [text]
+    return [text, f"{beats - compared} not compared: both had not begun together, or it ended"]
 
 
 def _troubles(event: SummaryEvent) -> list[str]:

@@ -94,7 +94,8 @@ def test_the_beats_of_our_program_agree(program: Program, counts: list[int]) -> 
     assert not watched.of(BoardDiffersEvent)
     text = describe(summary, program)
     assert text is not None
-    assert f"board: {summary.beats} beats, {summary.beats} agree with the simulator" in text
+    beats = summary.beats
+    assert text.endswith(f"board: {beats} beats, {beats} compared with the simulator, all agree")
 
 
 def test_a_wrong_label_is_told_with_both_sides(program: Program, counts: list[int]) -> None:
@@ -181,6 +182,8 @@ def test_after_lost_samples_nothing_is_compared_until_both_begin_anew(
     assert 0 < before["compared"] < before["beats"]
     assert after["compared"] > before["compared"] + 50
     assert after["mismatches"] == 0
+    text = describe(watched.session.summary(), program) or ""
+    assert f"; {after['beats'] - after['compared']} not compared: " in text
 
 
 def test_another_program_is_said_once_and_not_compared(program: Program, counts: list[int]) -> None:
@@ -207,6 +210,16 @@ def test_a_board_that_was_joined_in_the_middle_should_start_anew_once(
 
 def test_a_board_that_was_seen_to_begin_is_left_alone(program: Program, counts: list[int]) -> None:
     watched = Watched(program).feed(board_stream(program, counts)[:200])
+    assert not watched.session.wants_start()
+
+
+def test_a_board_is_left_alone_where_we_stop_listening(program: Program, counts: list[int]) -> None:
+    """It would start anew for whoever comes next, in the middle of what that one hears."""
+    watched = Watched(program)
+    options = Options("port", format="ecgedge", stop_s=10)
+    watched.session = Session(program, Pipeline, options)
+    watched.feed([info_frame(0, FS, identity(program))]).feed(board_stream(program, counts))
+    assert watched.session.done
     assert not watched.session.wants_start()
 
 
