@@ -5,7 +5,6 @@ an estimate with its assumption beside it.
 """
 
 import tempfile
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,8 @@ CYCLES_PER_INSTRUCTION = 2.0
 """Assumed for Cortex-M, where instructions are counted: more than this mix takes without waits."""
 NETWORK, SAMPLE, WINDOW = 0, 1, 2
 """Sections of the harness."""
-API = ("ecgedge_push", "ecgedge_flush", "ecgedge_init")
+ENTRIES = ("ecgedge_push", "ecgedge_flush")
+"""Functions of the API under which everything else is called."""
 
 ENERGY_NJ_PER_CYCLE = {
     "cortex-m0": (0.8, "an nRF51822 from flash at 16 MHz and 3 V, about 4.4 mA"),
@@ -151,8 +151,8 @@ def library_size(program: Program, core: Core, folder: Path) -> tuple[int, int, 
 
 
 def _deepest(built: Built) -> int:
-    """The deepest stack of the API's functions that were not inlined."""
-    return max(worst_stack(built, name).bytes for name in ("ecgedge_push", "ecgedge_flush"))
+    """The deepest stack of any entry of the API."""
+    return max(worst_stack(built, name).bytes for name in ENTRIES)
 
 
 def _sections(firmware: Firmware, work: Workload) -> dict[int, Section]:
@@ -223,10 +223,3 @@ def cost(
         energy_uj_per_beat=round(total * cycles * energy_nj / beats / 1000, 2),
         energy_assumption=f"{energy_nj} nJ a cycle: {assumption}; an estimate, not measured",
     )
-
-
-def costs(
-    program: Program, targets: Sequence[str], work: Workload, **options: Any
-) -> dict[str, Cost]:
-    """Measure several targets; parameters and errors as `cost`."""
-    return {target: cost(program, target, work, **options) for target in targets}

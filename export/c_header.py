@@ -97,14 +97,13 @@ def _conv_bits(program: Program, proof: Proof) -> tuple[int, int, int]:
 
 def _identity(program: Program, made_by: str) -> list[str]:
     name, maker = _comment(program.name), _comment(made_by)
-    lines = [
+    return [
         "/*",
         f" * The program {name}, made by {maker}. Generated: do not edit.",
         " *",
         f" * {program.parameters} parameters, SHA-256 {program.digest}.",
         " */",
     ]
-    return lines
 
 
 def identity(program: Program) -> str:
