@@ -15,10 +15,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgedge.data.annotations import REFERENCE
 from ecgedge.data.locate import find_database
 from ecgedge.data.record import read_record, resample_record
 from ecgedge.data.splits import DS1, DS2
-from ecgedge.evaluation.matching import Matching, flutter_periods, match_beats
+from ecgedge.ec57.annotations import annotations_of, at_rate
+from ecgedge.ec57.classes import class_map
+from ecgedge.ec57.mit_format import read_annotations
+from ecgedge.ec57.pairing import pair_beats, span_of
 from firmware_sim.detector import detect
 
 LATEST_S = 0.300
@@ -27,40 +31,59 @@ NEAR_S = 0.020
 
 @dataclass(frozen=True)
 class Scored:
-    """One record: its matching, and offset and delay in seconds of each pair."""
+    """One record: how many beats were missed or extra, offset and delay in seconds of each pair."""
 
     name: str
-    matching: Matching
+    missed: int
+    extra: int
     offset_s: NDArray[np.float64]
     delay_s: NDArray[np.float64]
     search_backs: int
     lead: str
 
+    @property
+    def pairs(self) -> int:
+        """Reference beats that were found."""
+        return len(self.offset_s)
+
+    @property
+    def se_percent(self) -> float:
+        """Sensitivity."""
+        return 100 * self.pairs / (self.pairs + self.missed)
+
+    @property
+    def ppv_percent(self) -> float:
+        """Positive predictivity."""
+        return 100 * self.pairs / (self.pairs + self.extra)
+
 
 def score(folder: Path, name: str, fs: float | None, gain: float) -> Scored:
     """Run the detector on one record."""
     record = read_record(folder, name)
-    flutter = np.array(flutter_periods(folder, name, len(record.counts))).reshape(-1, 2)
-    flutter_s = flutter / record.fs
+    reference = read_annotations(folder / f"{name}.{REFERENCE}")
+    own_fs = record.fs
     if gain != 1:
         record = replace(record, counts=np.rint(record.counts * gain).astype(np.int32))
     if fs is not None:
         record = resample_record(record, fs)
+    reference = at_rate(reference, own_fs, record.fs)
     found = detect(record.counts, int(record.fs))
-    samples = np.array([d.sample for d in found])
-    matching = match_beats(
-        record.beat_samples,
-        samples,
-        record.fs,
-        excluded=[(round(a * record.fs), round(b * record.fs)) for a, b in flutter_s],
+    pairing = pair_beats(
+        reference,
+        annotations_of([d.sample for d in found]),
+        span_of(record.fs, len(record.counts)),
+        class_map(),
     )
-    reference = record.beat_samples[matching.reference]
-    found_at = np.array([d.found_at for d in found])[matching.detected]
+    pairs = pairing.matched()
+    beats = np.array([reference.samples[i] for i, _ in pairs])
+    samples = np.array([found[j].sample for _, j in pairs])
+    found_at = np.array([found[j].found_at for _, j in pairs])
     return Scored(
         name,
-        matching,
-        (samples[matching.detected] - reference) / record.fs,
-        (found_at - reference) / record.fs,
+        len(pairing.missed()),
+        len(pairing.extra()),
+        (samples - beats) / record.fs,
+        (found_at - beats) / record.fs,
         sum(d.search_back for d in found),
         record.lead,
     )
@@ -68,9 +91,9 @@ def score(folder: Path, name: str, fs: float | None, gain: float) -> Scored:
 
 def report(title: str, scored: list[Scored]) -> None:
     """Print one line of gross figures and one of times."""
-    pairs = sum(len(s.matching.reference) for s in scored)
-    missed = sum(len(s.matching.missed) for s in scored)
-    extra = sum(len(s.matching.extra) for s in scored)
+    pairs = sum(s.pairs for s in scored)
+    missed = sum(s.missed for s in scored)
+    extra = sum(s.extra for s in scored)
     offset = np.abs(np.concatenate([s.offset_s for s in scored])) * 1000
     delay = np.concatenate([s.delay_s for s in scored]) * 1000
     se, ppv = 100 * pairs / (pairs + missed), 100 * pairs / (pairs + extra)
@@ -106,10 +129,9 @@ def main() -> None:
     seconds = time.perf_counter() - began
     print("record lead   matched missed extra  Se %    +P %    20 ms %  300 ms %  search-back")
     for s in scored:
-        m = s.matching
         print(
-            f"{s.name:6} {s.lead:6} {len(m.reference):6} {len(m.missed):6} {len(m.extra):5}"
-            f"  {100 * m.sensitivity:6.2f}  {100 * m.positive_predictivity:6.2f}"
+            f"{s.name:6} {s.lead:6} {s.pairs:6} {s.missed:6} {s.extra:5}"
+            f"  {s.se_percent:6.2f}  {s.ppv_percent:6.2f}"
             f"  {100 * np.mean(np.abs(s.offset_s) <= NEAR_S):7.2f}"
             f"  {100 * np.mean(s.delay_s <= LATEST_S):8.2f}  {s.search_backs:6}"
         )

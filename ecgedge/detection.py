@@ -6,7 +6,6 @@ from ecgedge.data.annotations import check_annotator, write_beat_annotations
 from ecgedge.data.record import read_record, resample_record
 from firmware_sim.detector import detect
 from firmware_sim.detector_timing import FS_MAX_HZ, FS_MIN_HZ
-from firmware_sim.errors import EcgedgeError
 
 OTHER_FS_HZ = 250
 """Rate at which a record is searched whose own rate the detector cannot work at."""
@@ -58,11 +57,9 @@ def annotate_r_peaks(
     Raises
     ------
     EcgedgeError
-        When there are none, or the annotator's name is none.
+        When the annotator's name is none.
     """
     check_annotator(annotator)
     samples, fs, used = r_peaks(folder, name, lead)
-    if not samples:
-        raise EcgedgeError(f"the detector found no R peak in {name}; choose another record.")
     path = write_beat_annotations(output, Path(name).name, annotator, samples, fs)
     return path, len(samples), used

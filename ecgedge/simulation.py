@@ -12,10 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from ecgedge.data.annotations import write_beat_annotations
-from ecgedge.data.labels import AAMI_CLASSES, aami_index
+from ecgedge.data.annotations import REFERENCE, write_beat_annotations
+from ecgedge.data.labels import AAMI_CLASSES, AAMI_MAPS
 from ecgedge.data.record import Record, read_record, resample_record
-from ecgedge.evaluation.matching import LEARNING_S, flutter_periods, match_beats
+from ecgedge.ec57.annotations import NO_ANNOTATIONS, Annotations, annotations_of, at_rate
+from ecgedge.ec57.classes import class_map
+from ecgedge.ec57.figures import figures
+from ecgedge.ec57.matrix import count
+from ecgedge.ec57.mit_format import read_annotations
+from ecgedge.ec57.pairing import LEARNING_S, Pairing, pair_beats, span_of
 from firmware_sim.detector_timing import BLOCK_MS, timing
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.files import write_atomic
@@ -43,14 +48,14 @@ class Simulation:
     beats : tuple of Beat
     original_fs : float
         Rate of the recording before it was resampled, Hz.
-    flutter : tuple of (first, last)
-        Periods of ventricular flutter, in samples of `record`.
+    reference : Annotations
+        All annotations of the reference, in samples of `record`; none without a reference.
     """
 
     record: Record
     beats: tuple[Beat, ...]
     original_fs: float
-    flutter: tuple[tuple[int, int], ...] = ()
+    reference: Annotations = NO_ANNOTATIONS
 
 
 def simulate_record(program: Program, folder: Path, name: str, lead: str = "MLII") -> Simulation:
@@ -67,8 +72,8 @@ def simulate_record(program: Program, folder: Path, name: str, lead: str = "MLII
         As in `ecgedge.data.record.read_record`.
     """
     record = read_record(folder, name, lead)
-    flutter = flutter_periods(folder, name, len(record.counts))
-    return _simulate(program, record, flutter)
+    path = Path(folder) / f"{name}.{REFERENCE}"
+    return _simulate(program, record, read_annotations(path) if path.is_file() else NO_ANNOTATIONS)
 
 
 def simulate_csv(program: Program, path: Path, rate_hz: float | None = None) -> Simulation:
@@ -99,19 +104,18 @@ def simulate_csv(program: Program, path: Path, rate_hz: float | None = None) -> 
         beat_samples=np.empty(0, np.int64),
         beat_symbols=np.empty(0, "<U1"),
     )
-    return _simulate(program, record, [])
+    return _simulate(program, record, NO_ANNOTATIONS)
 
 
-def _simulate(program: Program, record: Record, flutter: Sequence[tuple[int, int]]) -> Simulation:
+def _simulate(program: Program, record: Record, reference: Annotations) -> Simulation:
     if not len(record.counts):
         raise EcgedgeError(f"{record.name} holds no samples; choose another recording.")
     resampled = resample_record(record, program.fs)
-    factor = program.fs / record.fs
     return Simulation(
         resampled,
         tuple(run(program, resampled.counts)),
         record.fs,
-        tuple((round(a * factor), round(b * factor)) for a, b in flutter),
+        at_rate(reference, reference.fs or record.fs, program.fs),
     )
 
 
@@ -144,34 +148,28 @@ def summary(program: Program, simulation: Simulation) -> dict[str, Any]:
 
 def _against_reference(program: Program, simulation: Simulation) -> dict[str, Any]:
     """Score the beats against the record's own, where a beat can have a whole window."""
-    record = simulation.record
+    record, beats = simulation.record, simulation.beats
     start_s = LEARNING_S if record.duration_s >= SHORT_S else DETECTOR_LEARNING_S
     tail = max(program.window - program.window // 2, timing(program.fs).reach + 1)
-    stop_s = (len(record.counts) - tail) / record.fs
-    matching = match_beats(
-        record.beat_samples,
-        [beat.sample for beat in simulation.beats],
-        record.fs,
-        start_s=start_s,
-        stop_s=stop_s,
-        excluded=simulation.flutter,
-    )
-    names = [AAMI_CLASSES[i] for i in aami_index(record.beat_symbols)]
+    stop = len(record.counts) - tail
+    pairing = _pair(simulation, start_s, stop)
+    shares = figures(count(pairing.pairs))
+    symbols = simulation.reference.symbols
     table: dict[str, Counter[str]] = {name: Counter() for name in AAMI_CLASSES}
-    for i, j in zip(matching.reference, matching.detected, strict=True):
-        table[names[i]][simulation.beats[j].label] += 1
-    for i in matching.missed:
-        table[names[i]]["missed"] += 1
-    extra = Counter(simulation.beats[j].label for j in matching.extra)
+    for i, j in pairing.matched():
+        table[AAMI_MAPS["aami"][symbols[i]]][beats[j].label] += 1
+    for i in pairing.missed():
+        table[AAMI_MAPS["aami"][symbols[i]]]["missed"] += 1
+    extra = Counter(beats[j].label for j in pairing.extra())
     columns = (*program.labels, "missed")
     return {
         "from_s": round(start_s, 3),
-        "to_s": round(stop_s, 3),
-        "matched": len(matching.reference),
-        "missed": len(matching.missed),
-        "extra": len(matching.extra),
-        "sensitivity": _number(matching.sensitivity),
-        "positive_predictivity": _number(matching.positive_predictivity),
+        "to_s": round(stop / record.fs, 3),
+        "matched": len(pairing.matched()),
+        "missed": len(pairing.missed()),
+        "extra": len(pairing.extra()),
+        "sensitivity": _number(shares["QRS_se"].value),
+        "positive_predictivity": _number(shares["QRS_ppv"].value),
         "classes": {
             name: {column: row[column] for column in columns}
             for name, row in table.items()
@@ -181,9 +179,21 @@ def _against_reference(program: Program, simulation: Simulation) -> dict[str, An
     }
 
 
-def _number(value: float) -> float | None:
-    """A rate for JSON, which knows no NaN."""
-    return None if value != value else round(value, 6)
+def _pair(simulation: Simulation, start_s: float, stop: int) -> Pairing:
+    """Pair the beats from `start_s` on and before sample `stop` with those of the reference."""
+    fs = simulation.record.fs
+    if stop - 1 <= start_s * fs:
+        return Pairing((), None, 0)
+    return pair_beats(
+        simulation.reference,
+        annotations_of([beat.sample for beat in simulation.beats]),
+        span_of(fs, stop - 1, start_s=start_s),
+        class_map("aami"),
+    )
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)
 
 
 def write_beats(path: Path, beats: Sequence[Beat]) -> None:
@@ -258,7 +268,7 @@ def write_annotations(simulation: Simulation, extension: str, folder: Path) -> P
     """Write the beats as WFDB annotations, at the recording's own rate.
 
     Labels that are AAMI classes become beat symbols (N, S, V, F, Q); any other becomes Q with the
-    label beside it.
+    label beside it. Without beats the file holds no annotations.
 
     Parameters
     ----------
@@ -271,10 +281,8 @@ def write_annotations(simulation: Simulation, extension: str, folder: Path) -> P
     Raises
     ------
     EcgedgeError
-        When the extension is no annotator name, is ``atr`` (the reference), or there are no beats.
+        When the extension is no annotator name, or is ``atr`` (the reference).
     """
-    if not simulation.beats:
-        raise EcgedgeError("there are no beats to annotate.")
     factor = simulation.original_fs / simulation.record.fs
     labels = [beat.label for beat in simulation.beats]
     return write_beat_annotations(

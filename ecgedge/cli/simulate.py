@@ -1,4 +1,4 @@
-"""`ecgedge simulate`: the firmware on a recording."""
+"""`ecgedge simulate`: the firmware on recordings."""
 
 import json
 from pathlib import Path
@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from ecgedge.simulation import Simulation
     from firmware_sim.program import Program
 
+ANNOTATOR = "ecgedge"
+"""Ending of annotation files unless the user chooses another."""
+
 
 @click.command()
 @click.argument("bundle")
-@click.argument("record")
+@click.argument("records", nargs=-1, required=True, metavar="RECORD...")
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
@@ -29,7 +32,16 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the beats here; .csv or .jsonl.",
 )
-@click.option("--annotate", metavar="EXT", help="Write WFDB annotations RECORD.EXT here.")
+@click.option(
+    "--annotate",
+    metavar="EXT",
+    help="Write WFDB annotations RECORD.EXT, here or in the folder of --annotations.",
+)
+@click.option(
+    "--annotations",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the annotations, made as needed; EXT is ecgedge unless --annotate says.",
+)
 @click.option(
     "--plot",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -39,46 +51,82 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def simulate(
     bundle: str,
-    record: str,
+    records: tuple[str, ...],
     data: Path | None,
     lead: str,
     rate: float | None,
     out: Path | None,
     annotate: str | None,
+    annotations: Path | None,
     plot: Path | None,
     at: float,
     as_json: bool,
 ) -> None:
-    """Run the firmware on a recording: from samples to labelled beats, in integers.
+    """Run the firmware on recordings: from samples to labelled beats, in integers.
 
     BUNDLE is a bundle's folder, the name of a shipped one, `default`, or a program.json. RECORD is
-    the name of a record of mitdb, the path of any WFDB record, or a CSV file. Reference beats, when
-    there are any, are scored as EC57 does, from 5:00 on (recordings shorter than ten minutes from
-    0:03 on).
+    the name of a record of mitdb, `all` for every one of them, the path of any WFDB record, or a
+    CSV file. Reference beats, when there are any, are scored as EC57 does, from 5:00 on (recordings
+    shorter than ten minutes from 0:03 on). `ecgedge score` compares the annotations of many records
+    with their references.
     """
+    from ecgedge.data.annotations import check_annotator
     from ecgedge.simulation import draw, summary, write_annotations, write_beats
     from ecgedge.zoo import find_program
 
     if out is not None and out.suffix not in (".csv", ".jsonl"):
         raise EcgedgeError(f"{out} is neither .csv nor .jsonl; choose one of these endings.")
+    extension = annotate or (ANNOTATOR if annotations is not None else None)
+    if extension is not None:
+        check_annotator(extension)
     program = find_program(None if bundle == "default" else bundle)
-    simulation = _run(program, record, data, lead, rate)
-    if simulation.record.warning:
-        click.echo(f"note: {simulation.record.warning}", err=True)
-    if out is not None:
-        write_beats(out, simulation.beats)
-        click.echo(f"beats: {out}", err=True)
-    if annotate is not None:
-        place = write_annotations(simulation, annotate, Path.cwd())
-        click.echo(f"annotations: {place.name}", err=True)
-    if plot is not None:
-        draw(simulation, plot, at)
-        click.echo(f"picture: {plot}", err=True)
-    found = summary(program, simulation)
+    chosen = _chosen(records, data)
+    several = records == ("all",) or len(chosen) > 1
+    if several and (out is not None or plot is not None):
+        raise EcgedgeError("--out and --plot take one recording; name one, or leave them out.")
+    found = {}
+    for record in chosen:
+        simulation = _run(program, record, data, lead, rate)
+        if simulation.record.warning:
+            click.echo(f"note: {simulation.record.warning}", err=True)
+        if out is not None:
+            write_beats(out, simulation.beats)
+            click.echo(f"beats: {out}", err=True)
+        if extension is not None:
+            _make(annotations)
+            place = write_annotations(simulation, extension, annotations or Path.cwd())
+            click.echo(f"annotations: {place if annotations else place.name}", err=True)
+        if plot is not None:
+            draw(simulation, plot, at)
+            click.echo(f"picture: {plot}", err=True)
+        one = summary(program, simulation)
+        found[one["record"]] = one
+        if several and not as_json:
+            click.echo(_line(one))
     if as_json:
-        click.echo(json.dumps(found))
-    else:
-        _print(found)
+        click.echo(json.dumps({"records": found} if several else one))
+    elif not several:
+        _print(one)
+
+
+def _chosen(records: tuple[str, ...], data: Path | None) -> tuple[str, ...]:
+    """Return the recordings that are meant; no two would have annotations of one name."""
+    from ecgedge.data.locate import listed_records
+    from ecgedge.verification.inputs import find_recordings
+
+    if records == ("all",):
+        folder, _ = find_recordings(data)
+        return tuple(str(folder / name) for name in listed_records(folder))
+    names = [Path(record).stem for record in records]
+    if len(set(names)) != len(names):
+        raise EcgedgeError("two of the recordings have the same name; run them one by one.")
+    return records
+
+
+def _make(folder: Path | None) -> None:
+    """Make the folder of the annotations, once there is something to write."""
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def _run(
@@ -94,6 +142,23 @@ def _run(
     if path.is_file() and path.suffix not in RECORD_SUFFIXES:
         return simulate_csv(program, path, rate)
     return simulate_record(program, *find_record(record, data), lead)
+
+
+def _line(found: dict[str, Any]) -> str:
+    """Return the summary of one recording of several."""
+    counts = ", ".join(f"{label} {n}" for label, n in found["classes"].items())
+    text = f"{found['record']} ({found['lead']}): {found['beats']} beats: {counts}"
+    reference = found["reference"]
+    if reference is None:
+        return text
+    return (
+        f"{text}; from {reference['from_s']:g} s on Se {_percent(reference['sensitivity'])}, "
+        f"+P {_percent(reference['positive_predictivity'])}"
+    )
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.2f} %"
 
 
 def _print(found: dict[str, Any]) -> None:
@@ -116,14 +181,10 @@ def _print(found: dict[str, Any]) -> None:
 
 def _print_reference(reference: dict[str, Any]) -> None:
     """Print the comparison with the reference beats."""
-
-    def percent(value: float | None) -> str:
-        return "-" if value is None else f"{100 * value:.2f} %"
-
     click.echo(
         f"against the reference from {reference['from_s']:g} s on: "
-        f"Se {percent(reference['sensitivity'])}, "
-        f"+P {percent(reference['positive_predictivity'])} ({reference['matched']} matched, "
+        f"Se {_percent(reference['sensitivity'])}, "
+        f"+P {_percent(reference['positive_predictivity'])} ({reference['matched']} matched, "
         f"{reference['missed']} missed, {reference['extra']} extra)"
     )
     rows = {**reference["classes"], "extra": reference["extra_classes"]}

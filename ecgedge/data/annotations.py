@@ -11,6 +11,7 @@ from firmware_sim.errors import EcgedgeError
 from firmware_sim.files import write_atomic
 
 REFERENCE = "atr"
+END_MARK = b"\0\0"
 
 
 def check_annotator(name: str) -> None:
@@ -44,7 +45,7 @@ def write_beat_annotations(
     annotator : str
         Letters only, and not ``atr``.
     samples : sequence of int
-        Sample numbers at `fs`, increasing; at least one.
+        Sample numbers at `fs`, increasing; without any the file holds its end mark alone.
     fs : float
         Rate of the record, Hz.
     symbols : sequence of str, optional
@@ -63,6 +64,10 @@ def write_beat_annotations(
         When the annotator's name is none.
     """
     check_annotator(annotator)
+    path = folder / f"{record}.{annotator}"
+    if not len(samples):
+        write_atomic(path, END_MARK)
+        return path
     with tempfile.TemporaryDirectory() as scratch, quiet_wfdb() as wfdb:
         wfdb.wrann(
             record,
@@ -73,6 +78,6 @@ def write_beat_annotations(
             fs=fs,
             write_dir=scratch,
         )
-        content = (Path(scratch) / f"{record}.{annotator}").read_bytes()
-    write_atomic(folder / f"{record}.{annotator}", content)
-    return folder / f"{record}.{annotator}"
+        content = (Path(scratch) / path.name).read_bytes()
+    write_atomic(path, content)
+    return path

@@ -30,6 +30,9 @@ class Annotations:
         return len(self.samples)
 
 
+NO_ANNOTATIONS = Annotations((), (), ())
+
+
 def annotations_of(
     samples: Sequence[int], symbols: Sequence[str] | None = None, fs: float | None = None
 ) -> Annotations:

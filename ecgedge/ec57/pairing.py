@@ -135,17 +135,21 @@ class Pairing:
     rr_error_ms: float | None
     shutdown_s: int
 
-    def matched(self) -> list[Pair]:
-        """Return the pairs of two beats."""
-        return [p for p in self.pairs if p.cell[0] in BEAT_CLASSES and p.cell[1] not in "ox"]
+    def matched(self) -> list[tuple[int, int]]:
+        """Return the beats that have a partner: places of both among their annotations."""
+        return [
+            (pair.reference, pair.test)
+            for pair in self.pairs
+            if pair.reference is not None and pair.test is not None
+        ]
 
-    def missed(self) -> list[Pair]:
-        """Return the reference beats without a partner."""
-        return [p for p in self.pairs if p.cell[1] in "ox"]
+    def missed(self) -> list[int]:
+        """Return the places of the reference beats without a partner."""
+        return [p.reference for p in self.pairs if p.reference is not None and p.test is None]
 
-    def extra(self) -> list[Pair]:
-        """Return the test beats without a partner."""
-        return [p for p in self.pairs if p.cell[0] not in BEAT_CLASSES]
+    def extra(self) -> list[int]:
+        """Return the places of the test beats without a partner."""
+        return [p.test for p in self.pairs if p.test is not None and p.reference is None]
 
 
 @dataclass
