@@ -16,7 +16,8 @@ class Annotations:
     symbols : tuple of str
         WFDB symbol of each; empty for a code that has none.
     subtypes : tuple of int
-        For signal quality (``~``), which signals are noisy or unreadable; 0 for most others.
+        -128 to 127. For signal quality (``~``), which signals are noisy or unreadable; 0 for most
+        others.
     fs : float or None
         Sample intervals per second, if the file says so.
     """

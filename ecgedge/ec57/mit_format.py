@@ -112,7 +112,7 @@ def _parse(content: bytes, name: str) -> _Found:
         while (word := words[i]) != _END:
             code, data, i = word >> 10, word & 0x3FF, i + 1
             if code == _SKIP:
-                sample += _signed(words[i] << 16 | words[i + 1])
+                sample += _signed(words[i] << 16 | words[i + 1], 32)
                 i += 2
             elif code < _SKIP:
                 sample += data
@@ -123,7 +123,7 @@ def _parse(content: bytes, name: str) -> _Found:
             elif not found.samples:
                 raise EcgedgeError(f"{name} does not begin with an annotation; check the file.")
             elif code == _SUBTYPE:
-                found.subtypes[-1] = data & 0xFF
+                found.subtypes[-1] = _signed(data & 0xFF, 8)
             elif code == _TEXT:
                 length = data & 0xFF
                 found.texts[-1] = content[2 * i : 2 * i + length]
@@ -136,8 +136,8 @@ def _parse(content: bytes, name: str) -> _Found:
     return found
 
 
-def _signed(word: int) -> int:
-    return word - (1 << 32) if word >> 31 else word
+def _signed(value: int, bits: int) -> int:
+    return value - (1 << bits) if value >> (bits - 1) else value
 
 
 def _rate(found: _Found, name: str) -> float | None:

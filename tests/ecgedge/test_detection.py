@@ -9,6 +9,10 @@ from click.testing import CliRunner, Result
 from ecgedge.cli.main import cli
 from ecgedge.data.record import quiet_wfdb, read_record
 from ecgedge.detection import annotate_r_peaks, r_peaks
+from ecgedge.ec57.annotations import annotations_of
+from ecgedge.ec57.classes import class_map
+from ecgedge.ec57.mit_format import read_annotations
+from ecgedge.ec57.pairing import pair_beats, span_of
 from firmware_sim.detector import detect
 from firmware_sim.errors import EcgedgeError
 
@@ -65,3 +69,28 @@ def test_a_record_that_is_not_there_is_named(excerpt: Path, tmp_path: Path) -> N
     result = call("999", "-o", tmp_path, "--data", excerpt)
     assert isinstance(result.exception, EcgedgeError)
     assert "999" in str(result.exception)
+
+
+@pytest.mark.database
+@pytest.mark.slow
+def test_detector_reaches_its_figures_on_all_records(mitdb: Path) -> None:
+    matched = missed = extra = 0
+    offsets, delays = [], []
+    for name in (mitdb / "RECORDS").read_text().split():
+        record = read_record(mitdb, name)
+        reference = read_annotations(mitdb / f"{name}.atr")
+        found = detect(record.counts, 360)
+        span = span_of(360, len(record.counts))
+        pairing = pair_beats(
+            reference, annotations_of([d.sample for d in found]), span, class_map()
+        )
+        pairs = pairing.matched()
+        matched, missed = matched + len(pairs), missed + len(pairing.missed())
+        extra += len(pairing.extra())
+        offsets += [abs(found[j].sample - reference.samples[i]) for i, j in pairs]
+        delays += [found[j].found_at - reference.samples[i] for i, j in pairs]
+    assert matched + missed == 91_285, "the beats that EC57 counts"
+    assert missed <= 163
+    assert extra <= 160
+    assert np.mean(np.array(offsets) <= 0.020 * 360) >= 0.975
+    assert np.mean(np.array(delays) <= 0.300 * 360) >= 0.996

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from ecgedge.cli.score import score
 from ecgedge.cli.simulate import simulate
 from ecgedge.data.record import quiet_wfdb
 from ecgedge.simulation import draw, simulate_record
@@ -86,6 +87,43 @@ def test_annotations_are_at_the_rate_of_the_recording(
     assert annotation.symbol == [b.label for b in beats]
 
 
+def test_the_annotations_of_many_recordings_go_into_a_folder_and_are_scored(
+    program_file: Path, excerpt: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "new" / "found"
+    told = call(program_file, "208", "201", "--data", excerpt, "--annotations", folder)
+    assert [line.split()[0] for line in told.splitlines()] == ["208", "201"]
+    assert sorted(path.name for path in folder.iterdir()) == ["201.ecgedge", "208.ecgedge"]
+    found = json.loads(call(program_file, "208", "201", "--data", excerpt, "--json"))["records"]
+    result = CliRunner().invoke(
+        score, [str(excerpt), str(folder), "--start", "3", "--json"], catch_exceptions=False
+    )
+    scored = json.loads(result.stdout)["records"]
+    assert sorted(scored) == ["201", "208"]
+    for name, record in scored.items():
+        for label in "NSVFQ":
+            column = sum(record["matrix"][row + label.lower()] for row in "NSVFQ")
+            rows = found[name]["reference"]["classes"].values()
+            expected = sum(row.get(label, 0) for row in rows)
+            assert 0 <= column - expected <= 2, "but for the last second"
+
+
+def test_all_recordings_of_a_database(program_file: Path, excerpt: Path, tmp_path: Path) -> None:
+    arguments = ("all", "--data", excerpt, "--annotations", tmp_path, "--annotate", "sim", "--json")
+    found = json.loads(call(program_file, *arguments))["records"]
+    names = sorted((excerpt / "RECORDS").read_text().split())
+    assert list(found) == names
+    assert sorted(path.stem for path in tmp_path.glob("*.sim")) == names
+
+
+def test_a_recording_without_beats_has_a_file_without_annotations(
+    program_file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "flat.csv").write_text("512\n" * 5000)
+    call(program_file, tmp_path / "flat.csv", "--rate", 360, "--annotations", tmp_path)
+    assert (tmp_path / "flat.ecgedge").read_bytes() == b"\0\0"
+
+
 def test_a_csv_file_gives_the_beats_of_its_record(
     program: Program, program_file: Path, excerpt: Path, tmp_path: Path
 ) -> None:
@@ -112,6 +150,12 @@ def test_the_excerpt_stands_in_for_the_database(
         (["{program}", "208", "--data", "/nowhere"], "/nowhere"),
         (["{program}", "208", "--out", "beats.txt"], "csv nor .jsonl"),
         (["{program}", "208", "--data", "{excerpt}", "--annotate", "atr"], "annotator name"),
+        (
+            ["{program}", "208", "--data", "{excerpt}", "--annotations", "x", "--annotate", "atr"],
+            "annotator name",
+        ),
+        (["{program}", "208", "201", "--plot", "x.png"], "take one recording"),
+        (["{program}", "a/208", "b/208"], "same name"),
         (["{program}", "."], "is a folder"),
         (["{program}", "/"], "is a folder"),
         (["no-such-bundle", "208"], "neither a folder"),
