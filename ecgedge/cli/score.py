@@ -54,8 +54,8 @@ def _names(ctx: click.Context, param: click.Parameter, values: "Sequence[str]") 
 @click.option(
     "--window",
     type=Finite(0, LONGEST_WINDOW_MS),
-    default=150.0,
-    show_default="150",
+    default=150,
+    show_default=True,
     metavar="MS",
     help="Beats at most so far apart can be one.",
 )

@@ -41,7 +41,7 @@ def text_reports(scores: Sequence[Score], style: Format) -> dict[str, str]:
         for s in scores
     )
     return {
-        "standard.txt": "\n\n".join(standard),
+        "standard.txt": "".join(standard),
         "line_1.txt": beat_table(style, rows),
         "line_2.txt": shutdown_table(style, rows),
     }
