@@ -115,8 +115,9 @@ def score(
     """Compare annotations with reference annotations, beat by beat, as WFDB's bxb does.
 
     REF and TEST are two annotation files, such as mitdb/100.atr and found/100.qrs, or two folders
-    with files of the same records. What annotators and classes are, and how the figures are
-    defined, is in docs/scoring.md.
+    with files of the same records; REF may also be the name of a database (mitdb, or excerpt, the
+    bundled one), which is looked for in $ECGEDGE_DATA and the cache. What the classes are and how
+    the figures are defined is in docs/scoring.md.
     """
     from ecgedge.ec57.lines import FORMATS
     from ecgedge.ec57.reports import people_table, text_reports
@@ -125,6 +126,7 @@ def score(
     from ecgedge.ec57.score import score as score_record
     from ecgedge.ec57.sources import find_tasks
 
+    reference = _place(reference)
     tasks = find_tasks(reference, test, annotators=(ref_annotator, test_annotator), records=records)
     options = Options(window / 1000, start, end, aami_map, fs)
     scores = [score_record(task, options) for task in tasks.tasks]
@@ -142,6 +144,17 @@ def score(
         click.echo(people_table(scores), nl=False)
     if output is not None:
         click.echo(f"reports: {output}", err=True)
+
+
+def _place(reference: Path) -> Path:
+    """Return where the reference is: the path, or the database of that name."""
+    from ecgedge.data.databases import DATABASES
+    from ecgedge.data.locate import EXCERPT, find_database
+
+    name = str(reference)
+    if reference.exists() or name not in (*DATABASES, EXCERPT):
+        return reference
+    return find_database(name)
 
 
 def _write(folder: Path, files: dict[str, str], overwrite: bool) -> None:

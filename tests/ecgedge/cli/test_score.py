@@ -135,6 +135,20 @@ def test_records_can_be_named_with_commas(database: Path, found: Path) -> None:
     assert list(values(database, found, "--records", "101")["records"]) == ["101"]
 
 
+def test_the_reference_may_be_a_database(
+    excerpt: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "found").mkdir()
+    (tmp_path / "found" / "208.sim").write_bytes((excerpt / "208.atr").read_bytes())
+    record = values("excerpt", "found", "--start", 3)["records"]["208"]
+    assert (record["se"], record["ppv"]) == (1, 1)
+    monkeypatch.setenv("ECGEDGE_DATA", str(tmp_path / "nowhere"))
+    result = call("mitdb", "found")
+    assert isinstance(result.exception, EcgedgeError)
+    assert "ecgedge data download mitdb" in str(result.exception)
+
+
 def test_files_may_have_rates_of_their_own(database: Path, tmp_path: Path) -> None:
     faster = [(sample * 5 // 2, symbol) for sample, symbol in REFERENCE]
     test = write(tmp_path / "100.sim", faster, fs="250")
