@@ -189,7 +189,7 @@ def run_demo(out: Path, say: Say, training: Sequence[str] = TRAINING) -> dict[st
         ("distill", "--protocol", PROTOCOL, "--data", "excerpt", *training, "-o", run),
         say,
     )
-    report = _call("Evaluation", ("evaluate", run, "--excerpt", "--json"), say)
+    report = _call("Evaluation", ("evaluate", run, "--test", "--excerpt", "--json"), say)
     exported = _call("Bundle", ("export", run, "-o", bundle, "--json"), say)
     proof = _call("Proof", ("prove", bundle, "--json"), say)
     checked = _call("Verification", ("verify", bundle, "--data", "excerpt", "--json"), say)

@@ -1,9 +1,10 @@
 """What was trained, with what, and how well: reading run folders. Needs no torch.
 
 A run folder holds `config.json`, `log.jsonl` (a line per epoch), `checkpoint.pt`, `metrics.json`
-(on validation records), `probabilities.npz`, `plots/`, and, when a student became integers,
-`float_network.json` and `program.json`. A run of several seeds holds them as `seed-0`, `seed-1` ...
-A distilled student holds its `baseline` and its `teacher`.
+(on validation records), `probabilities.npz`, `plots/`, `logistic.json` (the logistic baseline of
+the same records), and, when a student became integers, `float_network.json` and `program.json`. A
+run of several seeds holds them as `seed-0`, `seed-1` ... A distilled student holds its `baseline`
+and its `teacher`. Evaluation adds `ledger.jsonl`, `evaluation/` (test records) and `validation/`.
 """
 
 import json
@@ -24,6 +25,7 @@ PROBABILITIES = "probabilities.npz"
 FLOAT_NETWORK = "float_network.json"
 PROGRAM = "program.json"
 PLOTS = "plots"
+LOGISTIC = "logistic.json"
 BASELINE, TEACHER = "baseline", "teacher"
 MAX_JSON_BYTES = 1 << 24
 

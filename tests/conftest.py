@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from ecgedge.data import locate
+from ecgedge.evaluation import ledger
 
 settings.register_profile("no deadline", deadline=None)  # no test asserts on a clock
 settings.load_profile("no deadline")
@@ -17,10 +18,11 @@ BESIDE_THE_REPOSITORY = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Prepared beats of one run of the tests; the user's own cache is left alone."""
+    """Prepared beats of one run of the tests; the user's own cache and ledger are left alone."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(locate.CACHE_VARIABLE, str(folder))
+        patch.setenv(ledger.VARIABLE, str(folder))
         yield folder
 
 

@@ -1,4 +1,4 @@
-"""`ecgedge evaluate`: how good a run or a bundle is on test records."""
+"""`ecgedge evaluate`: how good runs and bundles are on validation records, or on test records."""
 
 import sys
 from pathlib import Path
@@ -7,20 +7,24 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ecgedge.evaluation.evaluate import Evaluation
-    from ecgedge.evaluation.subject import Scorer
+    from ecgedge.evaluation.rows import LoadScorer, Scorer
 
 LEAST_WIDTH = 110
 
 
 @click.command()
-@click.argument("path", metavar="RUN|BUNDLE")
+@click.argument("paths", metavar="RUN|BUNDLE...", nargs=-1, required=True)
+@click.option(
+    "--test",
+    is_flag=True,
+    help="Open the test records, and write so into the ledger of the run. Without it a run is "
+    "asked about the records that validated it.",
+)
 @click.option(
     "--protocol",
     type=click.Choice(["ds1-ds2", "replica"]),
-    help="Test records. Default: the protocol of the run, or the one of the bundle's task.",
+    help="Split of records. Default: the one of the run, or the one of the bundle's task.",
 )
 @click.option(
     "--data",
@@ -48,14 +52,15 @@ LEAST_WIDTH = 110
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="Folder for report.json, report.md and pictures. Default: RUN/evaluation; "
-    "a bundle's report is only printed.",
+    help="Folder for report.json, report.md, report.html and pictures. Default: RUN/evaluation "
+    "with --test, RUN/validation without; the report of a bundle, or of several, is only printed.",
 )
 @click.option("--plots/--no-plots", default=True, show_default=True, help="Draw pictures.")
 @click.option("--records", is_flag=True, help="Also print the table of every record.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def evaluate(
-    path: str,
+    paths: tuple[str, ...],
+    test: bool,
     protocol: str | None,
     folder: Path | None,
     excerpt: bool,
@@ -66,31 +71,38 @@ def evaluate(
     records: bool,
     as_json: bool,
 ) -> None:
-    """Report how good a run or a bundle is on test records.
+    """Report how good a run or a bundle is; compare several.
 
-    The integer program is run on every beat of the test records, and so are the float student it
-    was rounded from, its baseline and its teacher where a run has them. RUN may hold several seeds
-    (seed-0, seed-1 ...); then means and standard deviations are reported. BUNDLE is a folder, or
-    the name of a model that ships with ecgedge.
+    One table holds the integer program, the float student it was rounded from, and, where a run has
+    them, the plain student, the teacher and the logistic baseline; every two of them are compared,
+    paired over records. RUN may hold several seeds (seed-0, seed-1 ...); then means and standard
+    deviations are reported. BUNDLE is a folder, or the name of a model that ships with ecgedge.
+
+    Test records are opened with --test alone. Each such look is a line in a ledger: ledger.jsonl in
+    the run; for a bundle in the folder of -o, or in the user's data folder.
     """
     from ecgedge.data.locate import EXCERPT, find_database
-    from ecgedge.evaluation.evaluate import FOLDER, write_report
     from ecgedge.evaluation.evaluate import evaluate as run_evaluation
+    from ecgedge.evaluation.evaluate import write_report
     from ecgedge.evaluation.report import to_text
     from firmware_sim.errors import EcgedgeError
 
     if excerpt and folder not in (None, Path(EXCERPT)):
         raise EcgedgeError("--excerpt and --data name two sets of records; choose one of them.")
     found = run_evaluation(
-        _place(path),
+        [_place(path) for path in paths],
         find_database(EXCERPT if excerpt else "mitdb", folder),
+        test=test,
         protocol=protocol,
         aami_map=aami_map,
         resamples=resamples,
         load_scorer=_load_scorer(),
+        output=output,
+        command=_typed(click.get_current_context()),
     )
-    if output is None and found.subject.kind != "bundle":
-        output = found.subject.path / FOLDER
+    for ledger in found.ledgers:
+        click.echo(f"ledger: {ledger}", err=True)
+    output = output or found.default_folder
     if output is not None:
         write_report(found, output, pictures=plots and _can_draw())
         click.echo(f"report: {output}", err=True)
@@ -98,6 +110,26 @@ def evaluate(
         click.echo(to_text(found.report), nl=False)
     else:
         _print(found, records=records)
+
+
+def _typed(context: click.Context) -> str:
+    """Return the command as it could be typed again: only what was given, in a fixed order."""
+    import shlex
+
+    from click.core import ParameterSource
+
+    words = ["ecgedge", "evaluate"]
+    for parameter in context.command.params:
+        name, value = parameter.name or "", context.params.get(parameter.name or "")
+        if context.get_parameter_source(name) != ParameterSource.COMMANDLINE:
+            continue
+        if isinstance(parameter, click.Argument):
+            words += [str(word) for word in value or ()]
+        elif isinstance(value, bool):
+            words.append((parameter.opts if value else parameter.secondary_opts)[-1])
+        else:
+            words += [parameter.opts[-1], str(value)]
+    return shlex.join(words)
 
 
 def _place(name: str) -> Path:
@@ -109,7 +141,7 @@ def _place(name: str) -> Path:
     return find_bundle(name)
 
 
-def _load_scorer() -> "Callable[[Path], Scorer] | None":
+def _load_scorer() -> "LoadScorer | None":
     """Return the loader of models that need PyTorch; None where it is not installed.
 
     PyTorch itself is imported when a teacher has to be scored.

@@ -15,7 +15,7 @@ COMMANDS = {
     "data": ("data", "Fetch databases from PhysioNet; show what is there."),
     "train": ("train", "Train a student or a teacher."),
     "distill": ("train", "Train a student with the help of a large teacher."),
-    "evaluate": ("evaluate", "Report how good a run or a bundle is on test records."),
+    "evaluate": ("evaluate", "Report how good runs and bundles are; compare them."),
     "runs": ("runs", "List, compare and plot runs."),
     "export": ("bundle", "Write a run as a bundle, a C library or an Arduino library."),
     "verify": ("verify", "Every engine, every beat, zero differences."),

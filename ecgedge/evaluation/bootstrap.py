@@ -9,6 +9,7 @@ record weights, and every statistic is a function of sums over records.
   positive beat of one record scores above a negative beat of another.
 - AUPRC: weights times per-record histograms of the scores, on `BINS` bins that hold equally many
   beats of the whole set; beats within a bin count as ties.
+- Calibration error, exactly: weights times per-record sums of each bin of probability.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ecgedge.evaluation.metrics import Floats, Ints, Predictions, is_positive, one_against_rest
+from ecgedge.evaluation.metrics import (
+    CALIBRATION_BINS,
+    Floats,
+    Ints,
+    Predictions,
+    confidence,
+    is_positive,
+    one_against_rest,
+)
 
 RESAMPLES = 2000
 LEVEL = 0.95
@@ -208,3 +217,31 @@ def resampled_auprc(beats: Predictions, name: str, weights: Ints, bins: int = BI
     area = np.sum(np.diff(hits, axis=1, prepend=0.0) * precision, axis=1)
     nothing = np.full(len(weights), np.nan)
     return np.asarray(np.divide(area, total, out=nothing, where=total > 0), np.float64)
+
+
+def resampled_calibration(
+    beats: Predictions, weights: Ints, *, scaled: bool = True, bins: int = CALIBRATION_BINS
+) -> Floats:
+    """Expected calibration error in every resample, exactly; shape (resamples,).
+
+    Parameters
+    ----------
+    beats : Predictions
+    weights : ndarray of int64, shape (resamples, records)
+    scaled : bool
+        See `metrics.confidence`.
+    bins : int
+        Of equal width, as in `metrics.reliability`.
+    """
+    correct, stated = confidence(beats, scaled=scaled)
+    cell = beats.record * bins + np.clip((stated * bins).astype(np.int64), 0, bins - 1)
+    size = len(beats.records) * bins
+
+    def sums(values: Floats | None) -> Floats:
+        table = np.bincount(cell, weights=values, minlength=size).reshape(-1, bins)
+        return np.asarray(weights @ table.astype(np.float64), np.float64)
+
+    gap = np.abs(sums(stated) - sums(correct.astype(np.float64))).sum(axis=1)
+    total = sums(None).sum(axis=1)
+    nothing = np.full(len(weights), np.nan)
+    return np.asarray(np.divide(gap, total, out=nothing, where=total > 0), np.float64)

@@ -1,30 +1,32 @@
-"""From a run or a bundle to its report: read, predict, measure, write."""
+"""From runs and bundles to a report: read, enter the look into the ledger, predict, measure, write.
 
-from collections.abc import Callable
-from dataclasses import dataclass
+Test records are opened by `evaluate` alone, when it is asked to.
+"""
+
+import os
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ecgedge.data.splits import get_split
+from ecgedge.data.splits import Split, get_split
+from ecgedge.evaluation import ledger
 from ecgedge.evaluation.bootstrap import RESAMPLES
-from ecgedge.evaluation.heldout import HeldOut, held_out
+from ecgedge.evaluation.heldout import TEST, VALIDATION, HeldOut, held_out, validation_beats
+from ecgedge.evaluation.logistic import FEATURES
 from ecgedge.evaluation.metrics import Predictions
-from ecgedge.evaluation.report import PROGRAM, Row, build, to_text
-from ecgedge.evaluation.subject import (
-    BASELINE,
-    TEACHER,
-    Scorer,
-    Subject,
-    read_subject,
-    rows_of,
-    validation_of,
-)
+from ecgedge.evaluation.report import TEACHER, Row, build, to_text
+from ecgedge.evaluation.rows import Lineup, LoadScorer, lineups_of
+from ecgedge.evaluation.subject import Subject, read_subject, validation_of
 from ecgedge.evaluation.tables import markdown
+from firmware_sim.errors import EcgedgeError
 from firmware_sim.files import new_folder, write_atomic
 
-FOLDER = "evaluation"
-REPORT_JSON, REPORT_MARKDOWN = "report.json", "report.md"
-PAIRS = ((BASELINE, PROGRAM), (TEACHER, PROGRAM), (BASELINE, TEACHER))
+FOLDERS = {TEST: "evaluation", VALIDATION: "validation"}
+"""Part -> folder of its report in a run."""
+REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML = "report.json", "report.md", "report.html"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,78 +37,248 @@ class Evaluation:
     ----------
     report : dict
         For JSON.
-    subject : Subject
+    subjects : tuple of Subject
     test : HeldOut
+        What the first subject was asked about.
     rows : list of Row
     validation : dict of str to Predictions
+        Beside test records: what the first subject says of validation records.
+    ledgers : tuple of Path
+        Where this look was entered; empty when no test record was opened.
     """
 
     report: dict[str, Any]
-    subject: Subject
+    subjects: tuple[Subject, ...]
     test: HeldOut
     rows: list[Row]
     validation: dict[str, Predictions]
+    ledgers: tuple[Path, ...] = ()
+
+    @property
+    def default_folder(self) -> Path | None:
+        """Where the report goes unless told; None for bundles and for comparisons."""
+        only = self.subjects[0]
+        if len(self.subjects) > 1 or only.kind == "bundle":
+            return None
+        return only.path / FOLDERS[self.test.part]
 
 
 def evaluate(
-    path: Path,
+    paths: Sequence[Path],
     folder: Path,
     *,
+    test: bool,
     protocol: str | None = None,
     aami_map: str | None = None,
     resamples: int = RESAMPLES,
-    load_scorer: Callable[[Path], Scorer] | None = None,
+    load_scorer: LoadScorer | None = None,
+    output: Path | None = None,
+    command: str = "",
 ) -> Evaluation:
-    """Evaluate a bundle or a run on the test records of a protocol.
+    """Evaluate bundles or runs on the test records of a protocol, or runs on validation records.
 
     Parameters
     ----------
-    path : Path
-        Bundle, run folder, or folder with runs `seed-0` ...
+    paths : sequence of Path
+        Bundles, run folders, or folders with runs `seed-0` ...; several are compared.
     folder : Path
         Folder of the database or of an excerpt of it.
+    test : bool
+        Open the test records, and write so into the ledgers of the runs; otherwise no test record
+        is opened, and a run is asked about the records that validated it.
     protocol : str, optional
-        Split; the one that the run was trained on, or the one of the bundle's task.
+        Split; the one that the first was trained on, or the one of its task.
     aami_map : {"aami", "bxb"}, optional
-        The run's own unless given.
+        That of the first run unless given.
     resamples : int
         Bootstrap resamples.
     load_scorer : callable, optional
-        See `subject.rows_of`.
+        See `rows.lineups_of`.
+    output : Path, optional
+        Folder of the report; the ledger of a bundle goes there.
+    command : str
+        What made the report.
 
     Raises
     ------
     EcgedgeError
-        As `subject.read_subject` and `heldout.held_out`.
+        As `subject.read_subject` and `heldout.held_out`; when models have different classes; when
+        there are no validation records to report on; when a ledger cannot be written.
     """
-    subject = read_subject(path)
-    split = get_split(protocol or subject.default_protocol)
-    test = held_out(
-        split,
-        folder,
-        task=subject.task,
-        fs=subject.fs,
-        window=subject.window,
-        lead=subject.lead if subject.protocol == split.name else None,
-        aami_map=aami_map or subject.aami_map,
-    )
-    rows, notes = rows_of(subject, test, load_scorer)
+    subjects = _distinct([read_subject(path) for path in paths])
+    _check_tasks(subjects)
+    part = TEST if test else VALIDATION
+    split = get_split(protocol or subjects[0].default_protocol)
+    chosen_map = aami_map or subjects[0].aami_map
+    if not test:
+        _check_validation(subjects, split)
+    records = tuple(dict.fromkeys(n for s in subjects for n in s.validation_records))
+    notes: list[str] = []
+    looks: dict[Path, list[str]] = {}
+    asked: list[tuple[Subject, HeldOut, list[Lineup]]] = []
+    for subject in subjects:
+        settings: dict[str, Any] = {
+            "task": subject.task,
+            "fs": subject.fs,
+            "window": subject.window,
+            "lead": subject.lead if subject.protocol == split.name else None,
+            "aami_map": chosen_map,
+        }
+        lineups, told = lineups_of(subject, load_scorer, part)
+        notes += told
+        if test:
+            beats = held_out(split, folder, **settings)
+            entered = _enter(subject, beats, lineups, output)
+            looks[entered] = looks.get(entered, []) + [d for x in lineups for d in x.digests]
+        else:
+            beats = validation_beats(split, folder, records, **settings)
+        asked.append((subject, beats, lineups))
+        notes += _differs(subject, beats, asked[0][1])
+    rows = _table([[x.row(beats) for x in lineups] for _, beats, lineups in asked], subjects)
+    seen = {n for s in subjects for n in s.seen_in_training(split.test)} if test else set()
+    lines = [e for place, own in looks.items() for e in ledger.looks_at(ledger.read(place), own)]
     report = build(
-        test,
+        asked[0][1],
         rows,
-        subject=subject.facts(),
-        pairs=PAIRS,
+        subjects=[subject.facts() for subject in subjects],
         resamples=resamples,
-        seen=subject.seen_in_training(test.split.test),
+        seen=sorted(seen & set(asked[0][1].beats.records)),
         notes=notes,
+        ledger=lines,
+        command=command,
     )
-    return Evaluation(report, subject, test, rows, validation_of(subject))
+    beside = validation_of(subjects[0]) if test and len(subjects) == 1 else {}
+    return Evaluation(report, subjects, asked[0][1], rows, beside, tuple(looks))
+
+
+def _distinct(subjects: Sequence[Subject]) -> tuple[Subject, ...]:
+    """Give subjects of one name as much of their path as it takes to tell them apart."""
+    paths = [subject.path.resolve() for subject in subjects]
+    if len(set(paths)) < len(paths):
+        path = next(path for path in paths if paths.count(path) > 1)
+        raise EcgedgeError(f"{path} is named twice; name each run or bundle once.")
+    names, depth = [subject.name for subject in subjects], 1
+    while len(set(names)) < len(names):
+        depth += 1
+        names = ["/".join(path.parts[-depth:]) for path in paths]
+    return tuple(replace(s, name=name) for s, name in zip(subjects, names, strict=True))
+
+
+def _check_tasks(subjects: Sequence[Subject]) -> None:
+    """Refuse models that cannot stand in one table."""
+    first = subjects[0]
+    for other in subjects[1:]:
+        if other.task != first.task:
+            raise EcgedgeError(
+                f"{other.name} has the task {other.task}, {first.name} has {first.task}; only "
+                "models of one task are compared."
+            )
+
+
+def _check_validation(subjects: Sequence[Subject], split: Split) -> None:
+    """Refuse what has no validation records of this protocol."""
+    for subject in subjects:
+        if subject.kind == "bundle":
+            raise EcgedgeError(
+                f"{subject.name} is a bundle and has no validation records; add --test to open "
+                f"the test records of {split.name}."
+            )
+        if not subject.validation_records or subject.protocol != split.name:
+            raise EcgedgeError(
+                f"{subject.name} has no validation records of {split.name}; add --test to open "
+                "its test records."
+            )
+
+
+def ledger_of(subject: Subject, output: Path | None) -> Path:
+    """Return the ledger that a look belongs into: the run's own; a bundle is not written to."""
+    if subject.kind != "bundle":
+        return subject.path / ledger.LEDGER
+    return ledger.user_ledger() if output is None else output / ledger.LEDGER
+
+
+def _enter(
+    subject: Subject, beats: HeldOut, lineups: Sequence[Lineup], output: Path | None
+) -> Path:
+    """Write the look at test records down, before any model is asked."""
+    place = ledger_of(subject, output)
+    if output is not None:
+        check_output(output)
+    entry = ledger.Entry(
+        time=ledger.now(),
+        subject=subject.name,
+        models={lineup.name: lineup.digests for lineup in lineups},
+        protocol=beats.split.name,
+        task=beats.task,
+        aami_map=beats.aami_map,
+        records=len(beats.beats.records),
+        beats=len(beats.y),
+        whole=beats.split.is_whole,
+    )
+    ledger.append(place, entry)
+    return place
+
+
+def _differs(subject: Subject, beats: HeldOut, first: HeldOut) -> list[str]:
+    """Say what a model is given that the first one of the table is not."""
+    found = []
+    if (beats.beats.fs, beats.beats.window) != (first.beats.fs, first.beats.window):
+        found.append(
+            f"{subject.name} reads {beats.beats.fs} Hz in windows of {beats.beats.window} samples: "
+            f"{len(beats.y):,} beats."
+        )
+    if beats.beats.lead != first.beats.lead:
+        found.append(f"{subject.name} reads lead {beats.beats.lead}.")
+    if subject.kind != "bundle" and subject.aami_map != beats.aami_map:
+        found.append(f"{subject.name} was trained with the AAMI map {subject.aami_map}.")
+    return found
+
+
+def _table(rows: Sequence[Sequence[Row]], subjects: Sequence[Subject]) -> list[Row]:
+    """Put the rows of all subjects into one table.
+
+    In a comparison every row bears the name of its subject, except that the first one's keep
+    their keys. What several runs have in common, a logistic baseline or a teacher, stands once.
+    """
+    if len(subjects) == 1:
+        return list(rows[0])
+    found: list[Row] = []
+    shared: set[tuple[str, ...]] = set()
+    for number, (subject, own) in enumerate(zip(subjects, rows, strict=True)):
+        for row in own:
+            if row.name in (TEACHER, *FEATURES):
+                if row.digests in shared:
+                    continue
+                shared.add(row.digests)
+            key = f"{subject.name}/{row.name}" if number else row.name
+            found.append(replace(row, name=key, what=f"{subject.name}: {row.what}"))
+    return found
+
+
+def check_output(folder: Path) -> None:
+    """Refuse a folder that holds something else than a report or a ledger.
+
+    Raises
+    ------
+    EcgedgeError
+        With the remedy.
+    """
+    folder = Path(folder)
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise EcgedgeError(f"{folder} already exists and is no folder; choose another with -o.")
+    content = {path.name for path in folder.iterdir()}
+    if content - {ledger.LEDGER} and REPORT_JSON not in content:
+        raise EcgedgeError(
+            f"{folder} already exists and holds no report; choose another folder with -o."
+        )
 
 
 def write_report(found: Evaluation, folder: Path, *, pictures: bool = True) -> Path:
-    """Write `report.json`, `report.md` and the pictures into a folder, whole or not at all.
+    """Write `report.json`, `report.md`, `report.html` and the pictures, whole or not at all.
 
-    A folder that holds an earlier report is replaced.
+    A folder that holds an earlier report is replaced; its ledger stays.
 
     Parameters
     ----------
@@ -120,8 +292,11 @@ def write_report(found: Evaluation, folder: Path, *, pictures: bool = True) -> P
     EcgedgeError
         When the folder exists and holds something else than a report.
     """
+    from ecgedge.evaluation.page import html
+
     folder = Path(folder)
-    with new_folder(folder, overwrite=(folder / REPORT_JSON).is_file()) as place:
+    check_output(folder)
+    with new_folder(folder, overwrite=True) as place:
         shown: dict[str, Path] = {}
         if pictures:
             from ecgedge.evaluation.pictures import write_pictures
@@ -130,4 +305,16 @@ def write_report(found: Evaluation, folder: Path, *, pictures: bool = True) -> P
             shown = {title: file.relative_to(place) for title, file in files.items()}
         write_atomic(place / REPORT_JSON, to_text(found.report))
         write_atomic(place / REPORT_MARKDOWN, markdown(found.report, shown))
+        write_atomic(place / REPORT_HTML, html(found.report, place, shown))
+        _keep_ledger(folder / ledger.LEDGER, place / ledger.LEDGER)
     return folder
+
+
+def _keep_ledger(old: Path, new: Path) -> None:
+    """Let the ledger live on in the new folder: the same file, so that no line can be lost."""
+    if not old.is_file():
+        return
+    with suppress(OSError):  # a disk without hard links
+        os.link(old, new)
+        return
+    shutil.copyfile(old, new)

@@ -1,8 +1,10 @@
-"""The test records of a protocol, and what models say about their beats.
+"""The records that a report is about, and what models say about their beats.
 
-This is the only place that reads test records for a figure.
+This is the only place that reads test records for a figure. `evaluate.evaluate` calls it, and
+enters every look into a ledger.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,18 +13,21 @@ from numpy.typing import NDArray
 
 from calib.float_network import FloatNetwork
 from ecgedge.data.beats import BeatSet, prepare_beats
-from ecgedge.data.labels import label_map
-from ecgedge.data.splits import DOMINANT_RECORD, PACED, SAME_PERSON, Split, split_records
+from ecgedge.data.labels import AAMI_MAPS, DROPPED, label_map
+from ecgedge.data.splits import DOMINANT_RECORD, PACED, SAME_PERSON, Split, get_split, split_records
+from ecgedge.evaluation.logistic import WHAT, Logistic
 from ecgedge.evaluation.metrics import Predictions, predictions
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.formats import FRACTION_BITS, ONE
 from firmware_sim.network import run
 from firmware_sim.program import Program
 
+TEST, VALIDATION = "test", "validation"
+
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """The beats of the test records that belong to a task.
+    """The beats of test records, or of validation records, that belong to a task.
 
     Attributes
     ----------
@@ -37,6 +42,8 @@ class HeldOut:
         Label index of each beat.
     dropped : int
         Beats with a whole window that the task leaves out.
+    part : str
+        `TEST` or `VALIDATION`.
     """
 
     split: Split
@@ -46,11 +53,23 @@ class HeldOut:
     beats: BeatSet
     y: NDArray[np.int64]
     dropped: int
+    part: str = TEST
 
     @property
     def is_result(self) -> bool:
         """Whether figures on these beats are figures of the protocol."""
-        return self.split.is_whole
+        return self.part == TEST and self.split.is_whole
+
+    def other_map(self) -> tuple[str, NDArray[np.int64]] | None:
+        """Return the other AAMI map and the label index of each beat under it.
+
+        None where it changes nothing here.
+        """
+        name = next(name for name in AAMI_MAPS if name != self.aami_map)
+        y = label_map(self.task).apply(self.beats.symbol, name).astype(np.int64)
+        if (y == DROPPED).any() or np.array_equal(y, self.y):
+            return None
+        return name, y
 
     def predictions(
         self,
@@ -59,6 +78,7 @@ class HeldOut:
         predicted: NDArray[np.integer] | None = None,
         threshold: float | None = None,
         scale: float = 1.0,
+        logit_scale: float = 1.0,
     ) -> Predictions:
         """Put scores (n, classes) next to the reference; see `metrics.predictions`."""
         return predictions(
@@ -70,6 +90,7 @@ class HeldOut:
             predicted=predicted,
             threshold=threshold,
             scale=scale,
+            logit_scale=logit_scale,
         )
 
 
@@ -104,23 +125,79 @@ def held_out(
         When the protocol or the task is unknown, or records are missing or damaged.
     """
     here = split_records(split, folder)
+    return _read(here, folder, here.test, TEST, task, fs, window, lead, aami_map)
+
+
+def validation_beats(
+    split: Split | str,
+    folder: Path,
+    records: Sequence[str],
+    *,
+    task: str,
+    fs: int = 360,
+    window: int | None = None,
+    lead: str | None = None,
+    aami_map: str = "aami",
+) -> HeldOut:
+    """Read validation records of a protocol; no test record is opened.
+
+    Parameters
+    ----------
+    records : sequence of str
+        Training records that did not train the model; those that the folder lacks are left out.
+    split, folder, task, fs, window, lead, aami_map
+        As `held_out`.
+
+    Raises
+    ------
+    EcgedgeError
+        As `held_out`; and when one of `records` is no training record, or none is there.
+    """
+    here = split_records(split, folder)
+    known = get_split(here.name).train
+    if strange := [name for name in records if name not in known]:
+        raise EcgedgeError(
+            f"record {strange[0]} validated this run, but is no training record of {here.name}; "
+            "train the run again."
+        )
+    there = tuple(name for name in here.train if name in set(records))
+    if not there:
+        raise EcgedgeError(
+            f"{folder} has none of the records that validated this run; name the database that "
+            "it was trained on with --data."
+        )
+    return _read(here, folder, there, VALIDATION, task, fs, window, lead, aami_map)
+
+
+def _read(
+    split: Split,
+    folder: Path,
+    records: tuple[str, ...],
+    part: str,
+    task: str,
+    fs: int,
+    window: int | None,
+    lead: str | None,
+    aami_map: str,
+) -> HeldOut:
     labels = label_map(task)
-    beats = prepare_beats(folder, here.test, fs=fs, window=window, lead=lead or here.lead)
+    beats = prepare_beats(folder, records, fs=fs, window=window, lead=lead or split.lead)
     y = labels.apply(beats.symbol, aami_map)
     keep = y >= 0
     if not keep.any():
         raise EcgedgeError(
-            f"the test records of {here.name} have no beat of the task {task}; "
+            f"the {part} records of {split.name} have no beat of the task {task}; "
             "choose another task or the whole database."
         )
     return HeldOut(
-        split=here,
+        split=split,
         task=task,
         aami_map=aami_map,
         labels=labels.labels,
         beats=beats.take(keep),
         y=y[keep].astype(np.int64),
         dropped=int(np.sum(~keep)),
+        part=part,
     )
 
 
@@ -137,7 +214,12 @@ def program_predictions(test: HeldOut, program: Program) -> Predictions:
     _check_labels(test, program.labels, program.name)
     output = run(program, test.beats.q, test.beats.context if program.context else None)
     scale = program.logit_scale / (1 << 2 * FRACTION_BITS)
-    return test.predictions(output.scores, predicted=output.label_index, scale=scale)
+    return test.predictions(
+        output.scores,
+        predicted=output.label_index,
+        scale=scale,
+        logit_scale=float(program.logit_scale),
+    )
 
 
 def network_predictions(test: HeldOut, network: FloatNetwork) -> Predictions:
@@ -151,7 +233,24 @@ def network_predictions(test: HeldOut, network: FloatNetwork) -> Predictions:
         ]
     )
     threshold = (network.threshold or 0.0) if len(network.labels) == 2 else None
-    return test.predictions(scores, threshold=threshold, scale=float(network.logit_scale))
+    scale = float(network.logit_scale)
+    return test.predictions(scores, threshold=threshold, scale=scale, logit_scale=scale)
+
+
+def logistic_predictions(test: HeldOut, model: Logistic) -> Predictions:
+    """Ask a logistic baseline; of validation records, the weights that did not see them."""
+    _check_labels(test, model.labels, WHAT[model.name])
+    beats = test.beats
+    if model.fs != beats.fs:
+        raise EcgedgeError(
+            f"the logistic baseline was fitted at {model.fs} Hz, not {beats.fs} Hz; train the run "
+            "again."
+        )
+    if test.part == VALIDATION:
+        logits = model.out_of_fold(beats.q, beats.context, beats.record, beats.records)
+    else:
+        logits = model.logits(beats.q, beats.context)
+    return test.predictions(logits, threshold=model.threshold)
 
 
 def _chunks(n: int, size: int = 2048) -> list[slice]:
@@ -159,7 +258,22 @@ def _chunks(n: int, size: int = 2048) -> list[slice]:
 
 
 def traps(test: HeldOut) -> list[str]:
-    """Return what has to be known about these test records, one sentence each."""
+    """Return what has to be known about these records, one sentence each."""
+    found = _traps_of_validation(test) if test.part == VALIDATION else _traps_of_tests(test)
+    return found + list(test.beats.warnings)
+
+
+def _traps_of_validation(test: HeldOut) -> list[str]:
+    found = [
+        "Training chose by these records: its best start, its epoch and its threshold are those "
+        "that did well here, so the figures flatter. Add --test for test records."
+    ]
+    if test.split.missing:
+        found.append(f"{len(test.split.missing)} records of the protocol are not in this folder.")
+    return found
+
+
+def _traps_of_tests(test: HeldOut) -> list[str]:
     names, split = set(test.split.test), test.split
     found = []
     if not split.is_whole:
@@ -182,5 +296,4 @@ def traps(test: HeldOut) -> list[str]:
             f"Paced records are among the training records ({', '.join(paced)}), and every beat "
             "that is neither N nor V, S, F, Q by symbol is dropped, bundle branch blocks included."
         )
-    missing_lead = list(test.beats.warnings)
-    return found + missing_lead
+    return found

@@ -20,6 +20,9 @@ Bools = NDArray[np.bool_]
 
 NSV = ("N", "S", "V")
 NSVF = ("N", "S", "V", "F")
+CALIBRATION_BINS = 15
+CALIBRATION = {"calibration_error": True, "calibration_error_unscaled": False}
+"""Name of a calibration error -> whether the logit scale of the model is applied."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,9 @@ class Predictions:
         Record names.
     scale : float
         Probabilities are softmax(scale * scores).
+    logit_scale : float
+        The part of `scale` that is a temperature: scores times ``scale / logit_scale`` are the
+        logits as the network has them.
     """
 
     labels: tuple[str, ...]
@@ -51,6 +57,7 @@ class Predictions:
     record: Ints
     records: tuple[str, ...]
     scale: float = 1.0
+    logit_scale: float = 1.0
 
     def __post_init__(self) -> None:
         n, classes = len(self.y), len(self.labels)
@@ -88,12 +95,13 @@ def predictions(
     predicted: ArrayLike | None = None,
     threshold: float | None = None,
     scale: float = 1.0,
+    logit_scale: float = 1.0,
 ) -> Predictions:
     """Put reference, scores and records together and decide as the integer program does.
 
     Parameters
     ----------
-    labels, y, scores, record, records, scale
+    labels, y, scores, record, records, scale, logit_scale
         As in `Predictions`; any numeric type.
     predicted : array_like of int, shape (n,), optional
         Decisions that were already taken. Without them: two classes and a threshold decide 1 when
@@ -115,6 +123,7 @@ def predictions(
         np.asarray(record, dtype=np.int64),
         records,
         scale,
+        logit_scale,
     )
 
 
@@ -334,14 +343,21 @@ def softmax(logits: ArrayLike) -> Floats:
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float64)
 
 
-def confidence(beats: Predictions) -> tuple[Bools, Floats]:
-    """Return what was stated and whether it came true, both (n,).
+def confidence(beats: Predictions, *, scaled: bool = True) -> tuple[Bools, Floats]:
+    """Return whether it came true, and what was stated, both (n,).
 
     More than two classes: the probability of the decided class, and whether it is the right one.
     Two classes: the probability of the abnormal class, and whether the beat is abnormal; there a
     threshold decides, not the larger probability.
+
+    Parameters
+    ----------
+    beats : Predictions
+    scaled : bool
+        Probabilities as the model states them, with its logit scale; otherwise those of the bare
+        logits.
     """
-    stated = softmax(beats.scale * beats.scores)
+    stated = softmax(beats.scale / (1.0 if scaled else beats.logit_scale) * beats.scores)
     if len(beats.labels) == 2:
         return np.asarray(beats.y == 1, np.bool_), np.asarray(stated[:, 1], np.float64)
     chosen = stated[np.arange(len(beats.y)), beats.predicted]
@@ -349,7 +365,7 @@ def confidence(beats: Predictions) -> tuple[Bools, Floats]:
 
 
 def reliability(
-    correct: ArrayLike, confidence: ArrayLike, bins: int = 15
+    correct: ArrayLike, confidence: ArrayLike, bins: int = CALIBRATION_BINS
 ) -> tuple[Floats, Floats, Ints]:
     """Compare stated confidence with the share that was right, in bins of equal width.
 
@@ -373,7 +389,9 @@ def reliability(
     return mean, share, count.astype(np.int64)
 
 
-def calibration_error(correct: ArrayLike, confidence: ArrayLike, bins: int = 15) -> float:
+def calibration_error(
+    correct: ArrayLike, confidence: ArrayLike, bins: int = CALIBRATION_BINS
+) -> float:
     """Return the expected calibration error: mean gap of `reliability`, weighted by beats."""
     stated, share, count = reliability(correct, confidence, bins)
     if not count.sum():
@@ -431,9 +449,10 @@ def score_metrics(beats: Predictions) -> dict[str, float]:
 
 
 def gross(beats: Predictions) -> dict[str, float]:
-    """Return all rates, areas and the calibration error of a list of beats taken as one."""
+    """Return all rates, areas and calibration errors of a list of beats taken as one."""
     matrix = confusion(beats.y, beats.predicted, len(beats.labels))
     numbers = {name: float(value) for name, value in rates(matrix, beats.labels).items()}
     numbers |= score_metrics(beats)
-    numbers["calibration_error"] = calibration_error(*confidence(beats))
+    for name, scaled in CALIBRATION.items():
+        numbers[name] = calibration_error(*confidence(beats, scaled=scaled))
     return numbers

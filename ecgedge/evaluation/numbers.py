@@ -1,11 +1,14 @@
 """All numbers of one model on one test set: values, spread, intervals, records, sensitivity.
 
 A model is a list of predictions, one a seed. Values are means over seeds; `sd` is their standard
-deviation (n - 1); intervals are over records, of the mean over seeds.
+deviation (n - 1); intervals are over records, of the mean over seeds. Seeds may speak of different
+records (validation differs from seed to seed); records that a seed does not know are left out of
+its part of the mean.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -15,11 +18,14 @@ from ecgedge.evaluation.bootstrap import (
     Interval,
     interval,
     paired,
+    record_weights,
     resampled_auprc,
     resampled_auroc,
+    resampled_calibration,
     resampled_counts,
 )
 from ecgedge.evaluation.metrics import (
+    CALIBRATION,
     Floats,
     Ints,
     Predictions,
@@ -39,13 +45,11 @@ class Measured:
     labels, records : tuple of str
     seeds : int
     beats : int
-        Beats of one seed.
-    values : dict of str to float
-        Flat names as in `metrics.rates`, `metrics.score_metrics`, and `calibration_error`.
-    sd : dict of str to float
-        Over seeds; empty for one seed.
+        Beats of one seed; the mean where they differ.
+    by_seed : dict of str to ndarray, shape (seeds,)
+        Flat names as in `metrics.rates`, `metrics.score_metrics` and `metrics.CALIBRATION`.
     samples : dict of str to ndarray, shape (resamples,)
-        The same names in every resample of records; no `calibration_error`.
+        The same names in every resample of records, mean over seeds.
     counts : ndarray of int64, shape (records, classes, classes)
         Summed over seeds.
     per_record : dict of str to dict
@@ -56,11 +60,22 @@ class Measured:
     records: tuple[str, ...]
     seeds: int
     beats: int
-    values: dict[str, float]
-    sd: dict[str, float]
+    by_seed: dict[str, Floats]
     samples: dict[str, Floats]
     counts: Ints
     per_record: dict[str, dict[str, float]]
+
+    @cached_property
+    def values(self) -> dict[str, float]:
+        """Mean over seeds, by flat name."""
+        return {name: float(_mean(column)) for name, column in self.by_seed.items()}
+
+    @cached_property
+    def sd(self) -> dict[str, float]:
+        """Standard deviation over seeds, by flat name; empty for one seed."""
+        if self.seeds < 2:
+            return {}
+        return {name: float(column.std(ddof=1)) for name, column in self.by_seed.items()}
 
     def interval(self, name: str) -> Interval:
         """Return the interval over records of one number; NaN for a number without one."""
@@ -83,12 +98,15 @@ def _samples(seeds: Sequence[Predictions], matrices: Ints, weights: Ints) -> dic
         for name, area in (("auroc", resampled_auroc), ("auprc", resampled_auprc)):
             each = np.stack([area(seed, label, weights) for seed in seeds])
             samples[f"{name}_{suffix}"] = _mean(each)
+    for name, scaled in CALIBRATION.items():
+        errors = [resampled_calibration(seed, weights, scaled=scaled) for seed in seeds]
+        samples[name] = _mean(np.stack(errors))
     return samples
 
 
 def _per_record(matrices: Ints, seeds: Sequence[Predictions]) -> dict[str, dict[str, float]]:
     table = rates(matrices, seeds[0].labels)
-    beats = matrices[0].sum(axis=(1, 2))
+    beats = matrices.sum(axis=(2, 3)).max(axis=0)
     means = {name: _mean(value) for name, value in table.items() if not name.startswith("macro")}
     return {
         record: {"beats": float(beats[i]), **{name: float(v[i]) for name, v in means.items()}}
@@ -103,7 +121,7 @@ def measure(seeds: Sequence[Predictions], weights: Ints) -> Measured:
     Parameters
     ----------
     seeds : sequence of Predictions
-        One a seed, all on the same beats.
+        One a seed, with the same list of records.
     weights : ndarray of int64, shape (resamples, records)
         From `bootstrap.record_weights`; the same for all models that shall be compared.
     """
@@ -114,57 +132,107 @@ def measure(seeds: Sequence[Predictions], weights: Ints) -> Measured:
         labels=seeds[0].labels,
         records=seeds[0].records,
         seeds=len(seeds),
-        beats=len(seeds[0].y),
-        values={name: float(_mean(column)) for name, column in columns.items()},
-        sd={name: float(column.std(ddof=1)) for name, column in columns.items()}
-        if len(seeds) > 1
-        else {},
+        beats=round(sum(len(seed.y) for seed in seeds) / len(seeds)),
+        by_seed=columns,
         samples=_samples(seeds, matrices, weights),
         counts=matrices.sum(axis=0),
         per_record=_per_record(matrices, seeds),
     )
 
 
-def compare(first: Measured, second: Measured) -> dict[str, Comparison]:
-    """Compare two models that were measured with the same weights: `second - first` by name."""
+def compare(
+    first: Measured, second: Measured, names: Sequence[str] | None = None
+) -> dict[str, Comparison]:
+    """Compare two models that were measured with the same weights: `second - first` by name.
+
+    Parameters
+    ----------
+    first, second : Measured
+    names : sequence of str, optional
+        Numbers to compare, those that both have; all unless given.
+    """
+    wanted = first.samples if names is None else names
+    known = [name for name in wanted if name in first.samples and name in second.samples]
+    one, other = first.values, second.values
     return {
-        name: paired(first.values[name], second.values[name], sample, second.samples[name])
-        for name, sample in first.samples.items()
-        if name in second.samples
+        name: paired(one[name], other[name], first.samples[name], second.samples[name])
+        for name in known
     }
 
 
 # What the figures hang on
 
+Rows = dict[str, dict[str, tuple[float, Interval]]]
+"""Row -> flat name -> value and interval."""
 
-def sensitivity(seeds: Sequence[Predictions]) -> dict[str, dict[str, float]]:
+
+def sensitivity(
+    seeds: Sequence[Predictions],
+    resamples: int,
+    *,
+    other_map: tuple[str, Ints] | None = None,
+    seed: int = 0,
+) -> Rows:
     """Repeat the figures without the records that are known to decide them.
 
-    All classes without the record of the person who is also in training; and each class without
-    the record that holds most of its beats. Rows whose record or class is not in the test set are
-    left out.
+    All classes without the record of the person who is also in training; each class without the
+    record that holds most of its beats; and all beats with the labels of the other AAMI map. Rows
+    whose record or class is not there are left out.
+
+    Parameters
+    ----------
+    seeds : sequence of Predictions
+        One a seed.
+    resamples : int
+        Bootstrap resamples of the records that are left.
+    other_map : tuple of str and ndarray of int64, shape (n,), optional
+        Name of the other map, and the label of each beat under it.
+    seed : int
+        Of the resamples.
 
     Returns
     -------
     dict
-        `without_202`, `S_without_232`, `F_without_213` -> flat numbers.
+        `without_202`, `S_without_232`, `F_without_213`, `aami_map_bxb` -> numbers.
     """
     labels, records = seeds[0].labels, seeds[0].records
-    rows: dict[str, dict[str, float]] = {}
+    rows: Rows = {}
     for record in SAME_PERSON:
         if record in records:
-            rows[f"without_{record}"] = _values_without(seeds, record)
+            rows[f"without_{record}"] = _rates_of(_without(seeds, record), resamples, seed)
     for label, record in DOMINANT_RECORD.items():
         if label in labels and record in records:
-            numbers = _values_without(seeds, record)
+            numbers = _rates_of(_without(seeds, record), resamples, seed)
             keep = (f"se.{label}", f"ppv.{label}", f"f1.{label}", "macro_f1_nsv", "macro_f1_nsvf")
             rows[f"{label}_without_{record}"] = {name: numbers[name] for name in keep}
+    if other_map is not None:
+        name, y = other_map
+        mapped = [replace(one, y=y) for one in seeds]
+        rows[f"aami_map_{name}"] = _rates_of(mapped, resamples, seed)
     return rows
 
 
-def _values_without(seeds: Sequence[Predictions], record: str) -> dict[str, float]:
-    tables = [gross(seed.without(record)) for seed in seeds]
-    return {name: float(_mean(np.array([table[name] for table in tables]))) for name in tables[0]}
+def _without(seeds: Sequence[Predictions], record: str) -> list[Predictions]:
+    """Predictions that know nothing of a record, so that no resample draws it."""
+    records = seeds[0].records
+    left = tuple(name for name in records if name != record)
+    index = np.array([left.index(name) if name in left else -1 for name in records])
+    parts = [seed.without(record) for seed in seeds]
+    return [replace(part, record=index[part.record], records=left) for part in parts]
+
+
+def _rates_of(
+    seeds: Sequence[Predictions], resamples: int, seed: int
+) -> dict[str, tuple[float, Interval]]:
+    """Every rate of counts, mean over seeds, with its interval over records."""
+    weights = record_weights(len(seeds[0].records), resamples, seed)
+    matrices = np.stack([confusion_by_record(one) for one in seeds])
+    gross_rates = rates(matrices.sum(axis=1), seeds[0].labels)
+    samples = rates(resampled_counts(matrices, weights), seeds[0].labels)
+    return {
+        name: (float(_mean(value)), interval(_mean(samples[name])))
+        for name, value in gross_rates.items()
+    }
 
 
 # For machines
@@ -194,6 +262,7 @@ def as_json(measured: Measured) -> dict[str, object]:
     """Return a model's numbers for a JSON report: one key a number."""
     limits = {name: measured.interval(name) for name in measured.samples}
     pairs = {name: [number(item.low), number(item.high)] for name, item in limits.items()}
+    each = {name: [number(v) for v in column] for name, column in measured.by_seed.items()}
     return {
         "seeds": measured.seeds,
         "beats": measured.beats,
@@ -201,6 +270,7 @@ def as_json(measured: Measured) -> dict[str, object]:
         "confusion": measured.counts.sum(axis=0).tolist(),
         "sd": nest(measured.sd),
         "intervals": nest(pairs),
+        "by_seed": nest(each) if measured.seeds > 1 else {},
         "per_record": {
             record: {
                 **nest(numbers),
@@ -209,6 +279,22 @@ def as_json(measured: Measured) -> dict[str, object]:
             }
             for record, numbers in measured.per_record.items()
         },
+    }
+
+
+def sensitivity_json(rows: Rows) -> dict[str, object]:
+    """Return the rows of `sensitivity` for a JSON report: numbers, and their `intervals`."""
+    return {
+        row: {
+            **nest({name: value for name, (value, _) in numbers.items()}),
+            "intervals": nest(
+                {
+                    name: [number(limits.low), number(limits.high)]
+                    for name, (_, limits) in numbers.items()
+                }
+            ),
+        }
+        for row, numbers in rows.items()
     }
 
 

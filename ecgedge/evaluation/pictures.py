@@ -10,19 +10,22 @@ from matplotlib.figure import Figure
 from ecgedge.evaluation import plots, style
 from ecgedge.evaluation.heldout import HeldOut
 from ecgedge.evaluation.metrics import Predictions, score_classes
-from ecgedge.evaluation.report import Row
-from ecgedge.evaluation.tables import model_title, models, title_of, value_of
+from ecgedge.evaluation.names import title_of, value_of
+from ecgedge.evaluation.report import BASELINE, BASELINE_FLOAT, FLOAT, PROGRAM, Row, beats_of
+from ecgedge.evaluation.tables import MAX_PAIRS, main_names, model_title, models
 
 EXAMPLES = 5
-TEST_PANEL, VALIDATION_PANEL = "test records", "validation records"
+MAX_CURVES = 6
+MAX_FOREST_PAIRS = 30
+"""As many as can be read in one picture."""
 
 
 def note_of(report: Mapping[str, Any]) -> str:
     """Return the line below every picture: which data, and whether these are results."""
-    test = report["test"]
+    beats = beats_of(report)
     line = (
-        f"{test['database']}, {report['protocol']}, lead {test['lead']}, {test['records']} test "
-        f"records, {test['beats']:,} beats, AAMI map {test['aami_map']}."
+        f"{beats['database']}, {report['protocol']}, lead {beats['lead']}, {beats['records']} "
+        f"{report['part']} records, {beats['beats']:,} beats, AAMI map {beats['aami_map']}."
     )
     return f"{report['note']} {line}" if report["note"] else line
 
@@ -53,37 +56,124 @@ def write_pictures(
     dict
         Title -> file.
     """
-    name, note = report["subject"]["name"], note_of(report)
+    name, note = " and ".join(str(one["name"]) for one in report["subjects"]), note_of(report)
+    curves = note
     if report["n_seeds"] > 1:
-        note += f" Curves and beats: first of {report['n_seeds']} seeds."
-    shown = {row.what: row.seeds[0] for row in rows}
+        curves += f" Curves and beats: first of {report['n_seeds']} seeds."
+    chosen = _with_curves(rows)
+    if len(chosen) < len(rows):
+        curves += " Not drawn: " + ", ".join(row.what for row in rows if row not in chosen) + "."
+    shown = {row.what: row.seeds[0] for row in chosen}
     beside = {
-        row.what: validation[row.name] for row in rows if validation and row.name in validation
+        row.what: validation[row.name] for row in chosen if validation and row.name in validation
     }
+    part = f"{report['part']} records"
     figures = {
-        "ROC, N against the rest": ("roc.png", _roc(shown, beside, name, note)),
-        "Precision and recall": ("precision_recall.png", _precision(shown, name, note)),
+        "Every model, with its interval over records": (
+            "models.png", _models(report, name, note)
+        ),
+        "Differences, paired over records": ("differences.png", _differences(report, name, note)),
+        "ROC": ("roc.png", _roc(shown, beside, part, name, curves)),
+        "Precision and recall": ("precision_recall.png", _precision(shown, name, curves)),
         "Confusion matrices": ("confusion.png", _confusion(report, name, note)),
         "Reliability of stated probabilities": (
             "reliability.png",
-            plots.reliability(shown, title=f"{name}: stated probability and truth", note=note),
+            plots.reliability(shown, title=f"{name}: stated probability and truth", note=curves),
         ),
-        "Every test record": ("records.png", _records(report, name, note)),
-        "Beats labelled right and wrong": ("beats.png", _gallery(test, rows[0], name, note)),
+        "Every record": ("records.png", _records(report, name, note)),
+        "Beats labelled right and wrong": ("beats.png", _gallery(test, rows[0], name, curves)),
+    }  # fmt: skip
+    return {
+        title: style.save(figure, folder / file)
+        for title, (file, figure) in figures.items()
+        if figure is not None
     }
-    return {title: style.save(figure, folder / file) for title, (file, figure) in figures.items()}
+
+
+def _with_curves(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows that get curves: no float student beside its program, and not too many."""
+    names = {row.name for row in rows}
+    return [row for row in rows if not _is_twin(row.name, names)][:MAX_CURVES]
+
+
+def _is_twin(name: str, names: set[str]) -> bool:
+    """Say whether a row is the float student of a program among `names`."""
+    twins = {FLOAT: PROGRAM, BASELINE_FLOAT: BASELINE}
+    subject, slash, own = name.rpartition("/")
+    return own in twins and f"{subject}{slash}{twins[own]}" in names
+
+
+def _bar(value: float | None, limits: Any, seeds: Any = ()) -> plots.Bar:
+    low, high = limits or (None, None)
+    middle, low, high = (np.nan if v is None else float(v) for v in (value, low, high))
+    return plots.Bar(middle, low, high, tuple(v for v in seeds or () if v is not None))
+
+
+def _models(report: Mapping[str, Any], name: str, note: str) -> Figure:
+    panels = {
+        title_of(number): {
+            model_title(report, key): _bar(
+                value_of(numbers, number),
+                value_of(numbers["intervals"], number),
+                value_of(numbers.get("by_seed", {}), number),
+            )
+            for key, numbers in models(report).items()
+        }
+        for number in main_names(report["classes"])[:5]
+    }
+    dots = " Dots: seeds." if report["n_seeds"] > 1 else ""
+    legend = f"Diamond: mean; bar: 95 % interval over records.{dots} {note}"
+    return plots.forest(panels, title=f"{name}: every model", note=legend)
+
+
+def _differences(report: Mapping[str, Any], name: str, note: str) -> Figure | None:
+    """Draw the differences of every pair, or of the first model's pairs where they are many.
+
+    A float student stands beside its own program alone.
+    """
+    first = next(iter(models(report)))
+    drawn = {name for name in models(report) if not _is_twin(name, set(models(report)))}
+    pairs = {
+        pair: numbers
+        for pair, numbers in report["comparisons"].items()
+        if pair == "program - float" or drawn.issuperset(pair.split(" - "))
+    }
+    wanted = list(pairs) if len(pairs) <= MAX_FOREST_PAIRS else [
+        pair for pair in pairs if pair.startswith(f"{first} - ")
+    ][:MAX_PAIRS]  # fmt: skip
+    if not wanted:
+        return None
+    panels = {
+        title_of(number): {
+            " minus ".join(model_title(report, key) for key in pair.split(" - ")): _bar(
+                pairs[pair][number]["difference"],
+                (pairs[pair][number]["low"], pairs[pair][number]["high"]),
+            )
+            for pair in wanted
+        }
+        for number in main_names(report["classes"])[:4]
+        if all(number in pairs[pair] for pair in wanted)
+    }
+    legend = f"Coloured: the 95 % interval over records excludes zero. {note}"
+    return plots.forest(panels, zero=True, title=f"{name}: differences", note=legend)
 
 
 def _roc(
-    shown: Mapping[str, Predictions], beside: Mapping[str, Predictions], name: str, note: str
+    shown: Mapping[str, Predictions],
+    beside: Mapping[str, Predictions],
+    part: str,
+    name: str,
+    note: str,
 ) -> Figure:
-    panels = {VALIDATION_PANEL: beside} if beside else {}
-    panels[TEST_PANEL] = shown
-    curves = {
-        panel: {key: plots.ranking(beats) for key, beats in content.items()}
-        for panel, content in panels.items()
-    }
-    return plots.roc(curves, title=f"{name}: N against the rest", note=note)
+    """Draw N against the rest, on validation records too where they are known; V; S."""
+    labels = next(iter(shown.values())).labels
+    panels = {}
+    if beside:
+        panels["abnormal, validation records"] = {k: plots.ranking(b) for k, b in beside.items()}
+    for label in score_classes(labels).values():
+        what = "abnormal" if label == labels[0] else label
+        panels[f"{what}, {part}"] = {k: plots.ranking(b, label) for k, b in shown.items()}
+    return plots.roc(panels, title=f"{name}: ROC", note=note)
 
 
 def _precision(shown: Mapping[str, Predictions], name: str, note: str) -> Figure:
@@ -121,7 +211,7 @@ def _records(report: Mapping[str, Any], name: str, note: str) -> Figure:
         if low is not None and high is not None:
             limits[title_of(rate)] = (low, high)
     by_record = {record: values(item) for record, item in numbers["per_record"].items()}
-    title = f"{name}: every test record ({model_title(report, key)})"
+    title = f"{name}: every record ({model_title(report, key)})"
     return plots.record_strips(by_record, values(numbers), limits, title=title, note=note)
 
 
@@ -145,5 +235,5 @@ def _gallery(test: HeldOut, row: Row, name: str, note: str) -> Figure:
         )
         if right or wrong
     ]
-    title = f"{name}: beats of test records ({row.what})"
+    title = f"{name}: beats ({row.what})"
     return plots.gallery(content, cut.fs, title=title, note=note)

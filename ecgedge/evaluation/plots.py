@@ -4,6 +4,7 @@ None of them reads a file or computes a metric of its own: they are given number
 scores, and `style.save` writes what they return.
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -31,6 +32,10 @@ from ecgedge.evaluation.style import (
 
 MAX_CURVE_POINTS = 2000
 MIN_BIN_BEATS = 10
+TITLE_CHARACTERS_PER_INCH = 9.5
+"""Longer names of models are broken over several lines above their panel."""
+MAX_COLUMNS = 3
+"""Panels side by side where each is about one model."""
 
 
 @dataclass(frozen=True)
@@ -252,30 +257,65 @@ def reliability(
     """Draw what came true over what was stated (see `metrics.confidence`).
 
     On the diagonal a model means what it says. Bins of fewer than `MIN_BIN_BEATS` beats are left
-    out of the curve; the bars below count the beats.
+    out of the curve; the bars below count the beats. The grey line is the bare logits, without
+    the logit scale, where a model has one.
     """
-    columns = max(1, len(models))
+    columns = max(1, min(MAX_COLUMNS, len(models)))
+    lines = max(1, -(-len(models) // columns))
     figure, axes = canvas(
-        2, columns, (3.3 * columns, 4.2), title=title, note=note,
-        sharex=True, gridspec_kw={"height_ratios": (3, 1)},
+        2 * lines, columns, (3.3 * columns, 4.2 * lines + 0.3), title=title, note=note,
+        sharex=True, gridspec_kw={"height_ratios": (3, 1) * lines},
     )  # fmt: skip
     for i, (name, beats) in enumerate(models.items()):
+        line, column = divmod(i, columns)
+        upper, lower = (axes[(2 * line + half) * columns + column] for half in (0, 1))
         correct, confidence = metrics.confidence(beats)
-        stated, share, count = metrics.reliability(correct, confidence)
-        upper, lower = axes[i], axes[columns + i]
         upper.plot([0, 1], [0, 1], color=LIGHT, linewidth=1)
-        seen = count >= MIN_BIN_BEATS
-        upper.plot(stated[seen], share[seen], "o-", color=CYCLE[i % 6], markersize=4)
-        error = metrics.calibration_error(correct, confidence)
+        if beats.logit_scale != 1:
+            bare = metrics.confidence(beats, scaled=False)
+            error = metrics.calibration_error(*bare)
+            label = f"without logit scale: ECE {error:.3f}"
+            _reliability_curve(upper, bare, color=GREY, linestyle="--", label=label)
+            upper.legend(loc="upper left")
+        count = _reliability_curve(
+            upper, (correct, confidence), color=CYCLE[i % 6], linestyle="-", label=None
+        )
         what = "share abnormal" if len(beats.labels) == 2 else "share labelled right"
-        upper.set(ylim=(-0.02, 1.02), ylabel=what if i == 0 else None)
-        upper.set_title(f"{name}: ECE {error:.3f}")
+        upper.set(ylim=(-0.02, 1.02), ylabel=what if column == 0 else None)
+        heading = textwrap.fill(name, int(3.3 * TITLE_CHARACTERS_PER_INCH))
+        upper.set_title(f"{heading}\nECE {metrics.calibration_error(correct, confidence):.3f}")
         edges = np.linspace(0, 1, len(count) + 1)
         lower.bar(edges[:-1], count, width=np.diff(edges), align="edge", color=LIGHT)
         lower.set_yscale("symlog", linthresh=1)
         lower.set(xlim=(-0.02, 1.02), xlabel="stated probability", ylim=(0, None))
-        lower.set_ylabel("beats" if i == 0 else "")
+        lower.set_ylabel("beats" if column == 0 else "")
+    unused(axes[2 * row * columns + column + half * columns]
+           for row, column in _empty(len(models), columns) for half in (0, 1))  # fmt: skip
     return figure
+
+
+def _reliability_curve(
+    axis: Axes,
+    stated: tuple[NDArray[np.bool_], NDArray[np.float64]],
+    *,
+    color: str,
+    linestyle: str,
+    label: str | None,
+) -> NDArray[np.int64]:
+    """Draw one reliability curve; return the beats in each bin."""
+    mean, share, count = metrics.reliability(*stated)
+    seen = count >= MIN_BIN_BEATS
+    axis.plot(
+        mean[seen], share[seen], marker="o", markersize=4, color=color, linestyle=linestyle,
+        label=label,
+    )  # fmt: skip
+    return count
+
+
+def _empty(count: int, columns: int) -> list[tuple[int, int]]:
+    """Row and column of the places of a grid that `count` panels leave empty."""
+    places = -(-max(count, 1) // columns) * columns
+    return [divmod(place, columns) for place in range(count, places)]
 
 
 # Decisions
@@ -293,11 +333,14 @@ def confusion_matrices(
     Colour is the share of the reference class, so that rare classes can be read; the cells hold
     the counts and that share.
     """
-    columns = max(1, len(models))
+    columns = max(1, min(MAX_COLUMNS, len(models)))
+    lines = max(1, -(-len(models) // columns))
     classes = max((len(labels) for _, labels in models.values()), default=2)
     cell_inches = 0.75 if classes > 2 else 1.1
     width = cell_inches * classes + 0.9
-    figure, axes = canvas(1, columns, (width * columns, width + 0.9), title=title, note=note)
+    size = (width * columns, (width + 0.6) * lines + 0.3)
+    figure, axes = canvas(lines, columns, size, title=title, note=note)
+    unused(axes[len(models) :])
     for axis, (name, (counts, labels)) in zip(axes, models.items(), strict=False):
         matrix = np.asarray(counts, np.float64)
         total = matrix.sum(axis=1, keepdims=True)
@@ -316,7 +359,7 @@ def confusion_matrices(
         axis.tick_params(length=0)
         axis.spines[:].set_visible(False)
         axis.set(xlabel="model", ylabel="reference")
-        axis.set_title(name)
+        axis.set_title(textwrap.fill(name, int(width * TITLE_CHARACTERS_PER_INCH)))
     return figure
 
 
@@ -423,6 +466,69 @@ def _draw_beat(axis: Axes, example: Example, fs: int, color: str, *, wrong: bool
     axis.set_title(heading + example.place, fontsize=7, fontweight="normal", loc="center", pad=2)
 
 
+# Models side by side
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One line of a forest plot.
+
+    Attributes
+    ----------
+    value : float
+        NaN where there is none.
+    low, high : float
+        Interval; NaN where there is none.
+    seeds : tuple of float
+        The same number of every seed; empty for one seed.
+    """
+
+    value: float
+    low: float
+    high: float
+    seeds: tuple[float, ...] = ()
+
+
+@styled
+def forest(
+    panels: Mapping[str, Mapping[str, Bar]],
+    *,
+    zero: bool = False,
+    title: str | None = None,
+    note: str | None = None,
+) -> Figure:
+    """Draw numbers with their intervals, one panel a number, one line a model or a pair of them.
+
+    Parameters
+    ----------
+    panels : mapping
+        Number -> model -> `Bar`; every panel has the same models.
+    zero : bool
+        The numbers are differences: mark zero, and draw grey what does not exclude it.
+    """
+    columns = max(1, len(panels))
+    names = list(next(iter(panels.values()), {}))
+    height = 0.36 * len(names) + 1.3
+    figure, axes = canvas(
+        1, columns, (2.4 * columns + 3.0, height), title=title, note=note, sharey=True
+    )
+    for axis, (number, models) in zip(axes, panels.items(), strict=False):
+        if zero:
+            axis.axvline(0, color=BLACK, linewidth=0.8)
+        for line, bar in enumerate(models.values()):
+            sure = not zero or bar.low > 0 or bar.high < 0
+            color = (VERMILION if zero else BLUE) if sure else GREY
+            axis.plot([bar.low, bar.high], [line, line], color=color, linewidth=2)
+            axis.plot(bar.seeds, [line + 0.25] * len(bar.seeds), "o", color=color, alpha=0.5,
+                      markersize=3.5, markeredgewidth=0)  # fmt: skip
+            axis.plot([bar.value], [line], "D", color=color, markersize=5, markeredgecolor="white")
+        axis.set_yticks(range(len(names)), names)
+        axis.set_ylim(len(names) - 0.4, -0.6)
+        axis.grid(axis="y", visible=False)
+        axis.set_title(number)
+    return figure
+
+
 # Records
 
 
@@ -447,8 +553,8 @@ def record_strips(
     intervals : mapping, optional
         Rate name -> (low, high).
     named : int
-        How many of the worst records are named in each row. For rates with "miss" or "false" in
-        their name high is bad, otherwise low.
+        How many of the worst records are named in each row. For rates with "miss", "false" or
+        "FPR" in their name high is bad, otherwise low.
     """
     figure, axes = canvas(
         1, 1, (8.0, 0.48 * len(gross) + 1.4), title=title, note=note
@@ -475,7 +581,7 @@ def _name_worst(
     axis: Axes, values: Mapping[str, float], heights: Mapping[str, float], rate: str, count: int
 ) -> None:
     """Name the worst records, those that stand close together in one label."""
-    high_is_bad = any(word in rate for word in ("miss", "false"))
+    high_is_bad = any(word in rate for word in ("miss", "false", "FPR"))
     worst = sorted(values, key=lambda name: values[name], reverse=high_is_bad)
     groups: list[list[str]] = []
     for name in worst:

@@ -1,31 +1,23 @@
-"""What is evaluated: a bundle, a run, or a run of several seeds; and its rows of the report."""
+"""What is evaluated: a bundle, a run, or a run of several seeds."""
 
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calib.float_network import FloatNetwork
 from ecgedge import runs
 from ecgedge.data.splits import SPLITS, get_split
-from ecgedge.evaluation.heldout import HeldOut, network_predictions, program_predictions
 from ecgedge.evaluation.metrics import Predictions, predictions
-from ecgedge.evaluation.report import FLOAT, PROGRAM, Row
+from ecgedge.evaluation.report import BASELINE, FLOAT, PROGRAM, TEACHER
 from ecgedge.runs import Run
 from firmware_sim.errors import EcgedgeError
-from firmware_sim.formats import ONE
 from firmware_sim.program import Program
 
-SCORE_ONE = ONE * ONE
-BASELINE, TEACHER = runs.BASELINE, runs.TEACHER
 MISSING = "missing_records"
-
-Scorer = Callable[[NDArray[np.int8], NDArray[np.int8] | None], NDArray[np.floating]]
-"""Logits (n, classes) of beats (n, window) and context (n, 5)."""
+VALIDATED = "validation_records"
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +82,12 @@ class Subject:
         if any(run.baseline is not None for run in self.members):
             return "distilled student"
         return "student"
+
+    @property
+    def validation_records(self) -> tuple[str, ...]:
+        """Training records that validated one of the seeds; empty where that is not known."""
+        names = [str(n) for run in self.members for n in run.metrics.get(VALIDATED) or ()]
+        return tuple(dict.fromkeys(names))
 
     def seen_in_training(self, records: tuple[str, ...]) -> tuple[str, ...]:
         """Return those of `records` that were training records."""
@@ -173,126 +171,6 @@ def _runs(path: Path, kind: str, members: tuple[Run, ...]) -> Subject:
         networks=networks,
         members=members,
     )
-
-
-# Rows
-
-
-def rows_of(
-    subject: Subject, test: HeldOut, load_scorer: Callable[[Path], Scorer] | None
-) -> tuple[list[Row], list[str]]:
-    """Run every model of a subject on the test beats.
-
-    Parameters
-    ----------
-    subject : Subject
-    test : HeldOut
-    load_scorer : callable or None
-        Gives the scorer of a run folder whose model has no NumPy form (teachers); None where that
-        cannot be had.
-
-    Returns
-    -------
-    rows : list of Row
-        The integer program, its float student, then baseline and teacher where there are any.
-    notes : list of str
-        What was left out, and why.
-    """
-    rows: list[Row] = []
-    notes = _unused_teachers(subject)
-    if subject.programs:
-        rows.append(_program_row(PROGRAM, f"{subject.student}, integer", subject.programs, test))
-    if subject.networks:
-        rows.append(_network_row(FLOAT, f"{subject.student}, float", subject.networks, test))
-    asked: dict[str, tuple[Run, ...]] = {}
-    if not rows:
-        asked[TEACHER] = subject.members
-    else:
-        baselines = [run.baseline for run in subject.members]
-        teachers = [run.teacher for run in subject.members]
-        for name, found in ((BASELINE, baselines), (TEACHER, teachers)):
-            asked[name] = tuple(run for run in found if run is not None and run.finished)
-    for name, members in asked.items():
-        row = _member_row(name, members, test, load_scorer)
-        if row is not None:
-            rows.append(row)
-        elif members:
-            notes.append(f"The {name} is left out: PyTorch is not installed.")
-    return rows, notes
-
-
-def _unused_teachers(subject: Subject) -> list[str]:
-    """Say how many seeds had a teacher that was worse than the baseline, and was not used."""
-    told = [run.untaught for run in subject.members]
-    unused = sum(told)
-    if not unused:
-        return []
-    seeds = f" in {unused} of {len(told)} seeds" if len(told) > 1 else ""
-    return [
-        f"The teacher was not used{seeds}: on validation records it was worse than the baseline, "
-        "which is the student here."
-    ]
-
-
-def _program_row(name: str, what: str, programs: tuple[Program, ...], test: HeldOut) -> Row:
-    return Row(
-        name,
-        what,
-        tuple(program_predictions(test, program) for program in programs),
-        programs[0].parameters,
-        tuple(p.threshold for p in programs if p.threshold is not None),
-        tuple(program.digest for program in programs),
-    )
-
-
-def _network_row(name: str, what: str, networks: tuple[FloatNetwork, ...], test: HeldOut) -> Row:
-    two = len(test.labels) == 2
-    return Row(
-        name,
-        what,
-        tuple(network_predictions(test, network) for network in networks),
-        networks[0].parameters,
-        tuple(network.threshold or 0.0 for network in networks) if two else (),
-    )
-
-
-def _member_row(
-    name: str,
-    members: tuple[Run, ...],
-    test: HeldOut,
-    load_scorer: Callable[[Path], Scorer] | None,
-) -> Row | None:
-    """Return the row of other runs: their programs, their float networks, or their scorers."""
-    programs = tuple(run.program for run in members if run.program is not None)
-    networks = tuple(run.float_network for run in members if run.float_network is not None)
-    if members and len(programs) == len(members):
-        return _program_row(name, f"{name}, integer", programs, test)
-    if members and len(networks) == len(members):
-        return _network_row(name, f"{name}, float", networks, test)
-    if not members or load_scorer is None:
-        return None
-    thresholds = tuple(_threshold(run) for run in members)
-    said = tuple(
-        test.predictions(
-            load_scorer(run.path)(test.beats.q, test.beats.context),
-            threshold=threshold if len(test.labels) == 2 else None,
-        )
-        for run, threshold in zip(members, thresholds, strict=True)
-    )
-    size = members[0].metrics.get("parameters")
-    return Row(
-        name,
-        f"{name}, {members[0].config.get('model')}",
-        said,
-        int(size) if size else None,
-        thresholds if len(test.labels) == 2 else (),
-    )
-
-
-def _threshold(run: Run) -> float:
-    """Threshold of a float model, which training chose on the scale of integer scores."""
-    chosen = run.metrics.get("threshold") or {}
-    return float(chosen.get("value", 0)) / SCORE_ONE
 
 
 # Validation records, as training wrote them

@@ -1,36 +1,43 @@
-"""Tables of a report, for the terminal and for Markdown. Everything comes from the JSON object."""
+"""Tables of a report, for the terminal, for Markdown and for the page.
+
+Everything comes from the JSON object. A cell may have several lines.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ecgedge.evaluation.names import (
+    MISSING,
+    show,
+    show_difference,
+    show_limits,
+    title_of,
+    value_of,
+)
+from ecgedge.evaluation.names import TITLES as NUMBERS
 from ecgedge.evaluation.published import published
+from ecgedge.evaluation.report import beats_of
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-MISSING = "–"
 WIDE = 140
 """Characters that a terminal needs for the spread over seeds in the first table."""
 MAX_DIGESTS = 2
-PERCENT = ("miss_rate", "false_positive_rate")
-TITLES = {
-    "macro_f1": "macro-F1",
-    "macro_f1_nsv": "macro-F1 N,S,V",
-    "macro_f1_nsvf": "macro-F1 N,S,V,F",
-    "f1_abnormal": "F1 abnormal",
-    "accuracy": "accuracy",
-    "miss_rate": "miss",
-    "false_positive_rate": "FPR",
-    "auroc_n_rest": "AUROC N/rest",
-    "auroc_v": "AUROC V",
-    "auroc_s": "AUROC S",
-    "auprc_n_rest": "AUPRC N/rest",
-    "auprc_v": "AUPRC V",
-    "auprc_s": "AUPRC S",
-    "calibration_error": "calibration error",
+MAX_PAIRS = 60
+"""Pairs in one table; a comparison of many runs has hundreds, which are in the JSON object."""
+MARKS = {"higher": " ▲", "lower": " ▼"}
+SUBSETS = {
+    "without_201": "without 201",
+    "without_202": "without 202",
+    "S_without_232": "S without 232",
+    "F_without_213": "F without 213",
+    "aami_map_bxb": "AAMI map bxb (e, j, n are S)",
+    "aami_map_aami": "AAMI map aami (e, j, n are N)",
 }
+"""Row of `numbers.sensitivity` -> what people call it."""
 
 
 @dataclass(frozen=True)
@@ -53,20 +60,15 @@ class Table:
     note: str = ""
 
 
-def title_of(name: str) -> str:
-    """Return what people call a number: `f1.V` is "F1 V"."""
-    rate, _, label = name.partition(".")
-    if label:
-        return f"{ {'se': 'Se', 'ppv': '+P', 'f1': 'F1'}[rate] } {label}".strip()
-    return TITLES.get(name, name)
+def models(report: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return every model of a report by name, the program first."""
+    found = {name: report[name] for name in ("program", "float") if name in report}
+    return found | dict(report.get("rows", {}))
 
 
-def value_of(numbers: Mapping[str, Any], name: str) -> Any:
-    """Look a flat name up in nested numbers; None when it is not there."""
-    value: Any = numbers
-    for part in name.split(".", 1):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
+def lead_of(report: Mapping[str, Any]) -> str:
+    """Return the name of the model that the report is about."""
+    return next(iter(models(report)))
 
 
 def model_title(report: Mapping[str, Any], key: str) -> str:
@@ -74,11 +76,33 @@ def model_title(report: Mapping[str, Any], key: str) -> str:
     return str(models(report)[key]["what"])
 
 
-def show(value: float | None, name: str = "") -> str:
-    """Write one number: three places, rates of errors in percent."""
-    if value is None:
-        return MISSING
-    return f"{100 * value:.2f} %" if name in PERCENT else f"{value:.3f}"
+def title_of_report(report: Mapping[str, Any]) -> str:
+    """Return the heading: what, on which records."""
+    names = [str(subject["name"]) for subject in report["subjects"]]
+    return f"{' and '.join(names)} on {report['part']} records of {report['protocol']}"
+
+
+def main_names(labels: Sequence[str]) -> tuple[str, ...]:
+    """Return the numbers of the first table."""
+    if len(labels) == 2:
+        return ("f1_abnormal", "miss_rate", "false_positive_rate", "auroc_n_rest", "auprc_n_rest")
+    each = tuple(f"f1.{label}" for label in ("S", "V") if label in labels)
+    whole = ("macro_f1_nsv",) if {"N", "S", "V"} <= set(labels) else ("macro_f1",)
+    return (*whole, *each, "accuracy", "auroc_n_rest", "miss_rate", "false_positive_rate")
+
+
+def _all_names(report: Mapping[str, Any], key: str) -> list[str]:
+    """Every number of a model, classes first, none of them twice."""
+    numbers = models(report)[key]
+    names = [f"{rate}.{label}" for label in report["classes"] for rate in ("se", "ppv", "f1")]
+    names += [
+        name
+        for name in NUMBERS
+        if value_of(numbers, name) is not None and name != "f1_abnormal"  # there as F1 of its class
+    ]
+    if value_of(numbers, "macro_f1") == value_of(numbers, "macro_f1_nsvf"):
+        names = [name for name in names if name != "macro_f1"]
+    return names
 
 
 def _with_spread(numbers: Mapping[str, Any], name: str) -> str:
@@ -90,25 +114,14 @@ def _with_spread(numbers: Mapping[str, Any], name: str) -> str:
 
 
 def _limits(numbers: Mapping[str, Any], name: str) -> str:
-    low, high = value_of(numbers.get("intervals", {}), name) or (None, None)
-    if low is None or high is None:
-        return MISSING
-    return f"{show(low, name).removesuffix(' %')} to {show(high, name)}"
+    return show_limits(value_of(numbers.get("intervals", {}), name), name)
 
 
-def models(report: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return every model of a report by name, the program first."""
-    found = {name: report[name] for name in ("program", "float") if name in report}
-    return found | dict(report.get("rows", {}))
+def _two_lines(value: str, limits: str) -> str:
+    return value if limits == MISSING else f"{value}\n({limits})"
 
 
-def main_names(labels: Sequence[str]) -> tuple[str, ...]:
-    """Return the numbers of the first table."""
-    if len(labels) == 2:
-        return ("f1_abnormal", "miss_rate", "false_positive_rate", "auroc_n_rest", "auprc_n_rest")
-    each = tuple(f"f1.{label}" for label in ("S", "V") if label in labels)
-    whole = ("macro_f1_nsv",) if {"N", "S", "V"} <= set(labels) else ("macro_f1",)
-    return (*whole, *each, "accuracy", "auroc_n_rest", "miss_rate", "false_positive_rate")
+# The table, and every number in it
 
 
 def main_table(report: Mapping[str, Any], *, spread: bool = True) -> Table:
@@ -133,13 +146,13 @@ def main_table(report: Mapping[str, Any], *, spread: bool = True) -> Table:
         rows.append((f"* {row.name}", size, *(show(v, n) for n, v in values.items())))
         if row.note:
             notes.append(f"{row.name}: {row.note}")
-    seeds = report["n_seeds"]
+    seeds, beats = report["n_seeds"], beats_of(report)
     what = "Mean ± standard deviation" if spread else "Mean"
     over = f"{what} over {seeds} seeds. " if seeds > 1 else ""
     stars = "* others' figures" if others else "Not to be compared with published figures"
     return Table(
-        f"{report['protocol']}: {report['test']['records']} test records, "
-        f"{report['test']['beats']:,} beats",
+        f"{report['protocol']}: {beats['records']} {report['part']} records, "
+        f"{beats['beats']:,} beats",
         ("model", "parameters", *map(title_of, names)),
         tuple(rows),
         f"{over}{stars}{' (' + '; '.join(notes) + ')' if notes else ''}.",
@@ -149,16 +162,10 @@ def main_table(report: Mapping[str, Any], *, spread: bool = True) -> Table:
 def detail_table(report: Mapping[str, Any], key: str) -> Table:
     """Every number of one model with its interval."""
     numbers = models(report)[key]
-    labels = report["classes"]
-    names = [f"{rate}.{label}" for label in labels for rate in ("se", "ppv", "f1")]
-    names += [
-        name
-        for name in TITLES
-        if value_of(numbers, name) is not None and name != "f1_abnormal"  # there as F1 of its class
+    rows = [
+        (title_of(name), _with_spread(numbers, name), _limits(numbers, name))
+        for name in _all_names(report, key)
     ]
-    if value_of(numbers, "macro_f1") == value_of(numbers, "macro_f1_nsvf"):
-        names = [name for name in names if name != "macro_f1"]
-    rows = [(title_of(name), _with_spread(numbers, name), _limits(numbers, name)) for name in names]
     return Table(
         f"{model_title(report, key)} in full",
         ("number", "value", "95 % interval over records"),
@@ -166,17 +173,145 @@ def detail_table(report: Mapping[str, Any], key: str) -> Table:
     )
 
 
-def sensitivity_table(report: Mapping[str, Any], key: str) -> Table | None:
+def full_table(report: Mapping[str, Any]) -> Table:
+    """Every number of every model, with the spread over seeds and the interval over records."""
+    found = models(report)
+    rows = [
+        (
+            title_of(name),
+            *(
+                _two_lines(_with_spread(numbers, name), _limits(numbers, name))
+                for numbers in found.values()
+            ),
+        )
+        for name in _all_names(report, lead_of(report))
+    ]
+    over = "mean ± standard deviation over seeds, and " if report["n_seeds"] > 1 else ""
+    return Table(
+        "Every number of every model",
+        ("number", *(model_title(report, key) for key in found)),
+        tuple(rows),
+        f"In each cell {over}the 95 % interval over records.",
+    )
+
+
+def seed_table(report: Mapping[str, Any], key: str) -> Table | None:
+    """Every seed of one model; None when it has one."""
+    numbers = models(report)[key]
+    if not numbers.get("by_seed"):
+        return None
+    names = main_names(report["classes"])
+    columns = [value_of(numbers["by_seed"], name) for name in names]
+    rows = tuple(
+        (str(seed), *(show(column[seed], n) for n, column in zip(names, columns, strict=True)))
+        for seed in range(numbers["seeds"])
+    )
+    title = f"{model_title(report, key)}, seed by seed"
+    return Table(title, ("seed", *map(title_of, names)), rows)
+
+
+# Differences
+
+
+def _is_of_lead(report: Mapping[str, Any], pair: str) -> bool:
+    """Say whether the first of a pair is the program (or what leads) of one of the subjects."""
+    lead = lead_of(report)
+    return pair.split(" - ")[0].rpartition("/")[2] == lead
+
+
+def pair_table(report: Mapping[str, Any], *, everything: bool = True) -> Table | None:
+    """Paired differences between models, in the numbers that matter most; None without pairs.
+
+    Parameters
+    ----------
+    report : mapping
+    everything : bool
+        Every pair, up to `MAX_PAIRS` of them; otherwise those of the program alone.
+    """
+    pairs = report.get("comparisons", {})
+    own = [pair for pair in pairs if _is_of_lead(report, pair)]
+    shown = list(pairs) if everything and len(pairs) <= MAX_PAIRS else own
+    if not shown:
+        return None
+    main = main_names(report["classes"])
+    names = [name for name in main if name not in ("accuracy", "auprc_n_rest")]
+    if len(report["classes"]) > 2:
+        names = [name for name in names if name not in ("miss_rate", "false_positive_rate")]
+    firsts = {pair.split(" - ")[0] for pair in shown}
+    what, title = "first\nminus second", "Differences, paired over records"
+    if len(firsts) == 1:
+        what, title = "minus", f"{model_title(report, firsts.pop())}: {title.lower()}"
+
+    def name_of(pair: str) -> str:
+        if what == "minus":
+            return model_title(report, pair.split(" - ")[1])
+        return _pair_title(report, pair, "\nminus ")
+
+    rows = tuple(
+        (name_of(pair), *(_pair_cell(pairs[pair].get(name), name) for name in names))
+        for pair in shown
+    )
+    left = len(pairs) - len(shown)
+    return Table(
+        title,
+        (what, *map(title_of, names)),
+        rows,
+        "▲ higher, ▼ lower: the 95 % interval excludes zero. Elsewhere no difference was seen."
+        + (f" The other {left} pairs are in report.json." if left and everything else ""),
+    )
+
+
+def _pair_cell(item: Mapping[str, Any] | None, name: str) -> str:
+    if item is None:
+        return MISSING
+    mark = MARKS.get(item["verdict"], "")
+    low, high = show_difference(item["low"], name), show_difference(item["high"], name)
+    limits = f"({low.removesuffix(' points')} to {high.removesuffix(' points')})"
+    return f"{show_difference(item['difference'], name)}{mark}\n{limits}"
+
+
+def comparison_table(report: Mapping[str, Any], pair: str) -> Table:
+    """Every paired difference between two models."""
+    rows = tuple(
+        (
+            title_of(name),
+            show_difference(item["difference"], name),
+            f"{show_difference(item['low'], name).removesuffix(' points')} to "
+            f"{show_difference(item['high'], name)}",
+            item["verdict"],
+        )
+        for name, item in report["comparisons"][pair].items()
+    )
+    return Table(
+        f"{_pair_title(report, pair)}: paired over records",
+        ("number", "difference", "95 % interval", "verdict"),
+        rows,
+    )
+
+
+def _pair_title(report: Mapping[str, Any], pair: str, between: str = " minus ") -> str:
+    return between.join(model_title(report, key) for key in pair.split(" - "))
+
+
+# What the figures hang on
+
+
+def sensitivity_table(report: Mapping[str, Any], key: str, *, limits: bool = False) -> Table | None:
     """What the figures hang on; None when the protocol has no such records."""
     numbers = models(report)[key]
     rows = numbers.get("sensitivity", {})
     if not rows:
         return None
-    names = [f"f1.{label}" for label in report["classes"]] + ["macro_f1_nsv", "macro_f1_nsvf"]
-    lines = [("all records", *(show(value_of(numbers, name), name) for name in names))]
+    names = [f"f1.{label}" for label in report["classes"]]
+    names += [n for n in ("macro_f1_nsv", "macro_f1_nsvf") if value_of(numbers, n) is not None]
+
+    def cell(source: Mapping[str, Any], name: str) -> str:
+        value = show(value_of(source, name), name)
+        return _two_lines(value, _limits(source, name)) if limits else value
+
+    lines = [("all records", *(cell(numbers, name) for name in names))]
     for row, values in rows.items():
-        cells = (show(value_of(values, name), name) for name in names)
-        lines.append((row.replace("_", " "), *cells))
+        lines.append((SUBSETS.get(row, row), *(cell(values, name) for name in names)))
     return Table(
         f"{model_title(report, key)} without the records that decide",
         ("rows", *map(title_of, names)),
@@ -186,13 +321,12 @@ def sensitivity_table(report: Mapping[str, Any], key: str) -> Table | None:
 
 def confusion_table(report: Mapping[str, Any], key: str) -> Table:
     """Counts, reference in rows."""
-    labels = report["classes"]
-    matrix = models(report)[key]["confusion"]
+    labels, numbers = report["classes"], models(report)[key]
     rows = tuple(
         (label, *(f"{count:,}" for count in line))
-        for label, line in zip(labels, matrix, strict=True)
+        for label, line in zip(labels, numbers["confusion"], strict=True)
     )
-    seeds = report["n_seeds"]
+    seeds = numbers["seeds"]
     return Table(
         f"{model_title(report, key)}: beats by reference (rows) and label (columns)",
         ("reference", *labels),
@@ -202,7 +336,7 @@ def confusion_table(report: Mapping[str, Any], key: str) -> Table:
 
 
 def record_table(report: Mapping[str, Any], key: str) -> Table:
-    """Every test record."""
+    """Every record."""
     labels = report["classes"]
     names = [f"{rate}.{label}" for label in labels for rate in ("se", "ppv")]
     names += ["accuracy", "miss_rate", "false_positive_rate"]
@@ -214,44 +348,46 @@ def record_table(report: Mapping[str, Any], key: str) -> Table:
     return Table(title, ("record", "beats", *map(title_of, names)), rows)
 
 
-def comparison_tables(report: Mapping[str, Any]) -> list[Table]:
-    """Paired differences between models."""
-    return [
-        Table(
-            f"{_pair_title(report, pair)}: paired over records",
-            ("number", "difference", "95 % interval", "verdict"),
-            tuple(
-                (
-                    title_of(name),
-                    _difference(item["difference"], name),
-                    f"{_difference(item['low'], name).removesuffix(' points')} to "
-                    f"{_difference(item['high'], name)}",
-                    item["verdict"],
-                )
-                for name, item in numbers.items()
-            ),
+# Where it comes from
+
+
+def ledger_table(report: Mapping[str, Any]) -> Table | None:
+    """Every look at test records by these models; None when there was none."""
+    rows = tuple(
+        (
+            *(str(line.get(key, MISSING)) for key in ("time", "subject", "protocol", "aami_map")),
+            *(f"{line[key]:,}" if isinstance(line.get(key), int) else MISSING
+              for key in ("records", "beats")),
+            str(line.get("ecgedge", MISSING)),
         )
-        for pair, numbers in report.get("comparisons", {}).items()
-    ]
+        for line in report["ledger"]
+    )  # fmt: skip
+    if not rows:
+        return None
+    return Table(
+        "Ledger: when these models were shown test records",
+        ("time (UTC)", "what", "protocol", "AAMI map", "records", "beats", "ecgedge"),
+        rows,
+        "A figure chosen among several looks is no test any more.",
+    )
 
 
-def _pair_title(report: Mapping[str, Any], pair: str) -> str:
-    first, second = (model_title(report, key) for key in pair.split(" - "))
-    return f"{first} minus {second}"
-
-
-def _difference(value: float | None, name: str) -> str:
-    if value is None:
-        return MISSING
-    return f"{100 * value:+.2f} points" if name in PERCENT else f"{value:+.3f}"
+def hash_table(report: Mapping[str, Any]) -> Table:
+    """SHA-256 of every model."""
+    rows = tuple(
+        (model_title(report, key), "\n".join(numbers["sha256"]) or MISSING)
+        for key, numbers in models(report).items()
+    )
+    note = "Of a program's integers, of the file with the weights of the others; one a seed."
+    return Table("What was evaluated", ("model", "SHA-256"), rows, note)
 
 
 def tables(report: Mapping[str, Any], *, records: bool = True, spread: bool = True) -> list[Table]:
-    """Return every table of a report, the most important first."""
-    key = next(iter(models(report)))
+    """Return the tables that a terminal shows, the most important first."""
+    key = lead_of(report)
     found: list[Table | None] = [
         main_table(report, spread=spread),
-        *comparison_tables(report),
+        pair_table(report, everything=False),
         detail_table(report, key),
         sensitivity_table(report, key),
         confusion_table(report, key),
@@ -261,14 +397,37 @@ def tables(report: Mapping[str, Any], *, records: bool = True, spread: bool = Tr
     return [table for table in found if table is not None]
 
 
+def all_tables(report: Mapping[str, Any]) -> list[Table]:
+    """Return every table of a report, for files."""
+    key, keys = lead_of(report), list(models(report))
+    against = [pair for pair in report["comparisons"] if pair.startswith(f"{key} - ")]
+    found: list[Table | None] = [
+        main_table(report),
+        pair_table(report),
+        full_table(report),
+        *(comparison_table(report, pair) for pair in against),
+        seed_table(report, key),
+        *(sensitivity_table(report, key, limits=True) for key in keys),
+        *(confusion_table(report, key) for key in keys),
+        record_table(report, key),
+        ledger_table(report),
+        hash_table(report),
+    ]
+    return [table for table in found if table is not None]
+
+
 # Markdown
 
 
 def _markdown_table(table: Table) -> str:
+    def line(cells: Sequence[str]) -> str:
+        safe = (cell.replace("|", "\\|").replace("\n", "<br>") for cell in cells)
+        return "| " + " | ".join(safe) + " |"
+
     lines = [
-        "| " + " | ".join(table.columns) + " |",
+        line(table.columns),
         "|" + " --- |" + " ---: |" * (len(table.columns) - 1),
-        *("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in table.rows),
+        *(line(row) for row in table.rows),
     ]
     note = f"\n{table.note}\n" if table.note else ""
     return f"## {table.title}\n\n" + "\n".join(lines) + f"\n{note}"
@@ -284,47 +443,60 @@ def markdown(report: Mapping[str, Any], pictures: Mapping[str, Path] | None = No
     pictures : mapping, optional
         Title -> path relative to the file.
     """
-    subject, test = report["subject"], report["test"]
-    parts = [f"# {subject['name']} on {report['protocol']}"]
+    parts = [f"# {title_of_report(report)}"]
     if report["note"]:
         parts.append(f"**{report['note']}**")
-    if report.get("verdict"):
-        parts.append(report["verdict"])
-    parts += [_markdown_table(table) for table in tables(report)]
+    parts += report["verdicts"]
+    parts += [_markdown_table(table) for table in all_tables(report)]
     if pictures:
         parts.append("## Pictures")
         parts += [f"![{title}]({path.as_posix()})" for title, path in pictures.items()]
     parts.append("## What this was made of\n\n" + "\n".join(f"- {line}" for line in facts(report)))
-    parts.append(f"Records: {' '.join(test['record_names'])}.")
+    parts.append(f"Records: {' '.join(beats_of(report)['record_names'])}.")
     return "\n\n".join(parts) + "\n"
 
 
 def facts(report: Mapping[str, Any]) -> list[str]:
     """Return what has to be known to make the report again, and its traps, as sentences."""
-    test, bootstrap = report["test"], report["bootstrap"]
+    beats, bootstrap = beats_of(report), report["bootstrap"]
     digests = report.get("program_sha256")
     digests = [digests] if isinstance(digests, str) else digests or []
     programs = [f"Program {digest}." for digest in digests]
     if len(digests) > MAX_DIGESTS:
         programs = [f"{len(digests)} programs; their SHA-256 are in report.json."]
-    lines = [
-        f"Data: {test['database']}, lead {test['lead']}, {test['fs']} Hz, windows of "
-        f"{test['window']} samples, task {test['task']}, AAMI map {test['aami_map']}; "
-        f"{test['dropped']:,} beats of other symbols left out.",
+    trained = [
+        f"{subject['name']} was trained on: {subject['trained_on']}."
+        for subject in report["subjects"]
+        if subject.get("trained_on")
+    ]
+    looks = [f"Test records were opened {len(report['ledger'])} times for these models."]
+    return [
+        f"Data: {beats['database']}, lead {beats['lead']}, {beats['fs']} Hz, windows of "
+        f"{beats['window']} samples, task {beats['task']}, AAMI map {beats['aami_map']}; "
+        f"{beats['dropped']:,} beats of other symbols left out.",
+        *trained,
         f"Intervals: {bootstrap['level']:.0%} percentile bootstrap over records, "
         f"{bootstrap['resamples']:,} resamples; AUROC exactly, AUPRC on "
         f"{bootstrap['auprc_bins']:,} score bins.",
         *programs,
         *report["traps"],
+        *(looks if len(report["ledger"]) > 1 else []),
+        *([f"Command: {report['command']}"] if report["command"] else []),
         f"Made by {report['made_by']}.",
     ]
-    training = report["subject"].get("trained_on")
-    if training:
-        lines.insert(1, f"Trained on: {training}.")
-    return lines
 
 
 # Terminal
+
+
+def _heading(table: Table, column: int) -> str:
+    """Break a heading into lines that are no wider than what stands below it, or than a word."""
+    from textwrap import fill
+
+    heading = table.columns[column]
+    below = [line for row in table.rows for line in row[column].split("\n")]
+    width = max(map(len, (*below, *heading.split())))
+    return fill(heading, width, break_long_words=False, break_on_hyphens=False)
 
 
 def print_report(report: Mapping[str, Any], console: "Console", *, records: bool = False) -> None:
@@ -339,13 +511,14 @@ def print_report(report: Mapping[str, Any], console: "Console", *, records: bool
             title=table.title, title_justify="left", title_style="bold", caption=table.note or None,
             caption_justify="left", box=box.SIMPLE_HEAD, show_edge=False,
         )  # fmt: skip
-        for index, column in enumerate(table.columns):
-            shown.add_column(column, justify="right" if index else "left", no_wrap=not index)
+        shown.add_column(table.columns[0])
+        for column in range(1, len(table.columns)):  # numbers stay whole, names are broken
+            shown.add_column(_heading(table, column), justify="right", no_wrap=True)
         for row in table.rows:
             shown.add_row(*row)
         console.print(shown)
         console.print()
-    if report.get("verdict"):
-        console.print(report["verdict"], style="bold", highlight=False)
+    for verdict in report["verdicts"]:
+        console.print(verdict, style="bold", highlight=False, markup=False)
     for line in facts(report):
         console.print(f"- {line}", highlight=False, markup=False)

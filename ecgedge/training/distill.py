@@ -26,6 +26,7 @@ COPIED = (
     runs.FLOAT_NETWORK,
     runs.PROGRAM,
     runs.PROBABILITIES,
+    runs.LOGISTIC,
 )
 SHARED = ("protocol", "task", "aami_map", "fs", "window", "lead")
 """What a teacher must have in common with its student; the protocol keeps test records out."""

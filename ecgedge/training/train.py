@@ -2,14 +2,18 @@
 
 import time
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from ecgedge import runs
 from ecgedge.data.splits import split_records
+from ecgedge.evaluation import logistic
+from ecgedge.evaluation.logistic import Logistic, TrainingBeats
 from ecgedge.models.student import SegmentStudent
 from ecgedge.training import folder as run_folder
 from ecgedge.training.best import Best
@@ -31,13 +35,33 @@ class Data:
     train: Examples
     validation: Examples
     missing: tuple[str, ...]
+    labels: tuple[str, ...]
+
+    @cached_property
+    def logistic(self) -> tuple[Logistic, ...]:
+        """The logistic baselines of all these beats, for the table of the student's evaluation."""
+        both = (self.train, self.validation)
+        record = np.concatenate([part.record.numpy() for part in both])
+        # In the order of the records: every split of them gives the very same baselines.
+        order = np.argsort(record, kind="stable")
+        beats = TrainingBeats(
+            q=np.concatenate([part.q.numpy() for part in both])[order],
+            context=np.concatenate([part.context.numpy() for part in both])[order],
+            y=np.concatenate([part.y.numpy() for part in both])[order],
+            record=record[order],
+            records=self.train.records,
+            labels=self.labels,
+            fs=self.train.fs,
+        )
+        return logistic.fit_all(beats)
 
 
 def read_data(folder: Path, config: TrainConfig) -> Data:
     """Read the training records of a protocol and split them; the seed decides how."""
     examples = training_examples(folder, config)
     train, validation = split_examples(examples, config.validation_share, config.seed)
-    return Data(train, validation, split_records(config.protocol, folder).missing)
+    missing = split_records(config.protocol, folder).missing
+    return Data(train, validation, missing, config.labels)
 
 
 def phases_of(config: TrainConfig) -> tuple[Phase, ...]:
@@ -132,6 +156,7 @@ def _train(
         "interrupted": fit.interrupted,
     }
     metrics = write_result(out, result, fit, extra)
+    logistic.save(data.logistic, out / runs.LOGISTIC)
     if not fit.interrupted:  # otherwise that of the last epoch stays, for --resume
         run_folder.save_checkpoint(out, "end", fit, seconds, done=True)
     _draw(out, watch)

@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -94,6 +95,37 @@ def test_precision_recall_and_reliability_draw_every_model() -> None:
     curves = {"V": {"a": plots.ranking(beats, "V"), "b": plots.ranking(beats, "V")}}
     assert "AUPRC" in texts(plots.precision_recall(curves))
     assert "ECE" in texts(plots.reliability({"a": beats, "b": beats}))
+
+
+def test_the_bare_logits_are_drawn_where_a_model_has_a_logit_scale() -> None:
+    scaled = replace(some_beats(), scale=8.0, logit_scale=8.0)
+    bare = metrics.calibration_error(*metrics.confidence(some_beats()))
+    assert f"without logit scale: ECE {bare:.3f}" in texts(plots.reliability({"a": scaled}))
+    assert "without" not in texts(plots.reliability({"a": some_beats()}))
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 7])
+def test_panels_of_many_models_are_broken_over_lines(count: int) -> None:
+    names = [f"model {i}" for i in range(count)]
+    beats = some_beats()
+    matrix = metrics.confusion(beats.y, beats.predicted, 4)
+    for figure in (
+        plots.confusion_matrices(dict.fromkeys(names, (matrix, LABELS))),
+        plots.reliability(dict.fromkeys(names, beats)),
+    ):
+        titles = [a.get_title(loc="left").split("\n")[0] for a in figure.axes if a.get_visible()]
+        assert [title for title in titles if title] == names
+        assert figure.get_size_inches()[0] < 13
+
+
+def test_a_forest_marks_the_differences_that_exclude_zero() -> None:
+    bars = {"sure": plots.Bar(0.2, 0.1, 0.3), "unsure": plots.Bar(0.1, -0.1, 0.3, (0.0, 0.2))}
+    figure = plots.forest({"F1 V": bars, "F1 S": bars}, zero=True)
+    lines = figure.axes[0].get_lines()
+    colors = [line.get_color() for line in lines if np.size(line.get_xdata()) == 2]
+    assert colors.count(style.VERMILION) == 1
+    assert style.GREY in colors
+    assert "unsure" in texts(figure)
 
 
 def test_the_gallery_takes_turns_among_records_and_keeps_right_and_wrong_apart() -> None:

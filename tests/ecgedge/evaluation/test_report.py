@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from ecgedge.evaluation import heldout, pictures, report, tables
+from ecgedge.evaluation.page import html
 from ecgedge.evaluation.published import PUBLISHED, published
 from firmware_sim.errors import EcgedgeError
 from tests.programs import random_program
@@ -41,9 +42,9 @@ def content(held: heldout.HeldOut, rows: list[report.Row]) -> dict[str, Any]:
     return report.build(
         held,
         rows,
-        subject={"name": "a run", "kind": "runs"},
-        pairs=[("baseline", "program"), ("teacher", "nobody")],
+        subjects=[{"name": "a run", "kind": "runs"}],
         resamples=RESAMPLES,
+        command="ecgedge evaluate 'a run' --test",
     )
 
 
@@ -78,14 +79,19 @@ def test_a_threshold_decides_between_two_classes(excerpt: Path) -> None:
     found = report.build(
         test,
         [report.Row("program", "", (said,), 130, (program.threshold,), (program.digest,))],
-        subject={"name": "beat", "kind": "bundle"},
+        subjects=[{"name": "beat", "kind": "bundle"}],
         resamples=RESAMPLES,
     )
     assert found["program"]["threshold"] == program.threshold
     assert found["main"]["name"] == "f1_abnormal"
     assert found["program_sha256"] == program.digest
     assert found["program"]["f1_abnormal"] == found["program"]["f1"]["abnormal"]
-    assert found["macro_f1_nsv"]["mean"] is None
+    assert found["macro_f1_nsv"] == {"mean": None, "low": None, "high": None}
+    assert found["per_class"]["abnormal"]["f1"] == found["program"]["f1_abnormal"]
+    assert [found["per_class"][name] for name in ("S", "V", "F")] == [None, None, None]
+    assert found["auroc"]["N_rest"]["mean"] == found["program"]["auroc_n_rest"]
+    assert (found["auroc"]["V"], found["auroc"]["S"]) == (None, None)
+    assert found["integer_minus_float"] is None
     assert "| * published student |" in tables.markdown({**found, "is_result": True})
 
 
@@ -131,16 +137,71 @@ def test_the_headline_repeats_the_program_and_its_distance_to_the_float_student(
     assert content["integer_minus_float"] == pytest.approx(difference)
     assert content["float_minus_program"]["macro_f1_nsv"] == pytest.approx(-difference)
     assert content["per_class"]["V"]["se"] == program["se"]["V"]
+    assert set(content["auroc"]) == {"N_rest", "V", "S"}
+    assert content["auroc"]["S"]["low"] == program["intervals"]["auroc_s"][0]
     assert 0.5 < content["label_agreement"] < 1
 
 
-def test_comparisons_exist_for_models_that_do(content: dict[str, Any]) -> None:
-    assert set(content["comparisons"]) == {"program - baseline"}
-    assert "no difference from its baseline was seen" in content["verdict"]
-    assert content["verdict"] in tables.markdown(content)
+def test_every_two_models_are_compared(content: dict[str, Any]) -> None:
+    assert set(content["comparisons"]) == {
+        "program - float", "program - baseline", "program - teacher",
+        "float - baseline", "float - teacher", "baseline - teacher",
+    }  # fmt: skip
     found = content["comparisons"]["program - baseline"]["macro_f1_nsv"]
     assert found["difference"] == pytest.approx(0)
     assert found["verdict"] == "no difference seen"
+    first, second = content["program"], content["rows"]["teacher"]
+    difference = content["comparisons"]["program - teacher"]["f1.V"]["difference"]
+    assert difference == pytest.approx(first["f1"]["V"] - second["f1"]["V"])
+
+
+def test_verdicts_say_what_the_intervals_say(content: dict[str, Any]) -> None:
+    assert "no difference from its baseline was seen" in content["verdict"]
+    assert content["verdict"] in tables.markdown(content)
+    assert content["verdicts"] == [content["verdict"]]
+
+
+def test_the_better_of_student_and_logistic_baseline_is_told_by_number(
+    held: heldout.HeldOut,
+) -> None:
+    """A model that is always right beats one that calls every beat normal."""
+    always = np.eye(4)[held.y]
+    said = [held.predictions(always), held.predictions(np.tile([1.0, 0, 0, 0], (len(held.y), 1)))]
+    rows = [
+        report.Row("program", "oracle", (said[0],)),
+        report.Row("logistic", "sloth", (said[1],)),
+    ]
+    subjects = [{"name": "x", "trained_on": "all"}]
+    told = report.build(held, rows, subjects=subjects, resamples=RESAMPLES)["verdicts"]
+    assert len(told) == 1
+    assert told[0].startswith("oracle against sloth: better: macro-F1 N,S,V +")
+    assert "miss -100.00 points" in told[0].partition("; ")[0]
+    swapped = [report.Row("program", "x", (said[1],)), report.Row("logistic", "y", (said[0],))]
+    told = report.build(held, swapped, subjects=subjects, resamples=RESAMPLES)["verdicts"]
+    assert "better" not in told[0]
+    assert "miss +100.00 points" in told[0]
+
+
+def test_few_seeds_are_a_trap(content: dict[str, Any]) -> None:
+    assert any(trap.startswith("3 seeds: a result needs at least 5") for trap in content["traps"])
+
+
+def test_every_model_has_its_hash_in_the_tables(
+    content: dict[str, Any], rows: list[report.Row]
+) -> None:
+    text = tables.markdown(content)
+    assert all(digest in text for digest in rows[0].digests)
+    assert content["program"]["sha256"] == list(rows[0].digests)
+
+
+def test_the_other_aami_map_is_a_row_where_it_matters(held: heldout.HeldOut) -> None:
+    other = held.other_map()
+    assert other is not None
+    name, y = other
+    assert name == "bxb"
+    changed = y != held.y
+    assert set(held.beats.symbol[changed]) <= set("ejn")
+    assert set(y[changed]) == {held.labels.index("S")}
 
 
 def test_the_tables_show_spread_published_figures_and_every_record(
@@ -165,7 +226,7 @@ def test_every_published_row_belongs_to_a_protocol_and_has_a_figure() -> None:
 
 def test_nothing_to_evaluate_is_an_error_with_a_remedy(held: heldout.HeldOut) -> None:
     with pytest.raises(EcgedgeError, match="train one first"):
-        report.build(held, [], subject={"name": "x"})
+        report.build(held, [], subjects=[{"name": "x"}])
 
 
 def test_a_task_without_beats_in_the_test_records_is_refused(tmp_path: Path) -> None:
@@ -184,9 +245,11 @@ def test_every_picture_is_written_with_validation_beside_test(
     found = pictures.write_pictures(tmp_path, content, held, rows, beside)
     assert {path.name for path in found.values()} == {
         "roc.png", "precision_recall.png", "confusion.png", "reliability.png", "records.png",
-        "beats.png",
+        "beats.png", "models.png", "differences.png",
     }  # fmt: skip
     assert all(path.stat().st_size > 10_000 for path in found.values())
+    page = html(content, tmp_path, {k: v.relative_to(tmp_path) for k, v in found.items()})
+    assert page.count("data:image/png;base64,") == len(found)
     text = tables.markdown(content, {k: v.relative_to(tmp_path) for k, v in found.items()})
     assert "](roc.png)" in text
 

@@ -9,17 +9,21 @@ import pytest
 
 from calib.quantize import quantize
 from ecgedge import run_pictures, runs
+from ecgedge.data.splits import get_split
+from ecgedge.evaluation import logistic
 from ecgedge.training import folder as run_folder
 from ecgedge.training.build import scorer
 from ecgedge.training.config import TrainConfig
+from ecgedge.training.distill import distill
 from ecgedge.training.loop import Epoch
+from ecgedge.training.losses import Distillation
 from ecgedge.training.train import Data, read_data, train_or_go_on, train_run, train_seeds
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.network import run as simulate
 
 FILES = {
     runs.CONFIG, runs.LOG, runs.CHECKPOINT, runs.METRICS, runs.PROBABILITIES, runs.FLOAT_NETWORK,
-    runs.PROGRAM, runs.PLOTS,
+    runs.PROGRAM, runs.PLOTS, runs.LOGISTIC,
 }  # fmt: skip
 
 
@@ -38,6 +42,30 @@ def test_a_run_folder_holds_everything(done: runs.Run) -> None:
     }  # fmt: skip
     assert len(runs.read_log(done.path)) == 3
     assert done.metrics["parameters"] == 140
+
+
+def test_no_test_record_is_opened(excerpt: Path, quick: TrainConfig, tmp_path: Path) -> None:
+    folder = tmp_path / "mitdb"
+    shutil.copytree(excerpt, folder)
+    for name in get_split(quick.protocol).test:
+        for file in folder.glob(f"{name}.*"):
+            file.unlink()
+    short = {"epochs": 1, "draws": 64, "batch": 32}
+    made = distill(folder, quick, Distillation(), tmp_path / "run", teacher_changes=short)
+    assert made.finished
+
+
+def test_the_logistic_baseline_is_fitted_on_all_training_records(
+    done: runs.Run, data: Data, excerpt: Path, quick: TrainConfig
+) -> None:
+    (found,) = logistic.load(done.path / runs.LOGISTIC)
+    assert found.parameters == 44
+    seen = {*data.train.record.tolist(), *data.validation.record.tolist()}
+    held = {name for records, _ in found.folds for name in records}
+    assert held == {data.train.records[i] for i in seen}
+    other = read_data(excerpt, replace(quick, validation_share=0.5))
+    assert other.train.record.tolist() != data.train.record.tolist()
+    assert other.logistic[0].digest == found.digest
 
 
 def test_the_program_is_the_rounded_network(done: runs.Run) -> None:

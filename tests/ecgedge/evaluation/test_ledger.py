@@ -1,0 +1,77 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ecgedge.evaluation import ledger
+from firmware_sim.errors import EcgedgeError
+
+ENTRY = ledger.Entry(
+    time="2026-01-02T03:04:05Z",
+    subject="rhythm",
+    models={"program": ("a" * 64, "b" * 64), "float": ("c" * 64,)},
+    protocol="ds1-ds2",
+    task="nsvf",
+    aami_map="aami",
+    records=22,
+    beats=49_680,
+    whole=True,
+)
+
+
+def test_a_line_is_added_and_what_was_there_stays(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "ledger.jsonl"
+    ledger.append(path, ENTRY)
+    before = path.read_bytes()
+    ledger.append(path, replace(ENTRY, protocol="replica"))
+    assert path.read_bytes().startswith(before)
+    lines = ledger.read(path)
+    assert [line["protocol"] for line in lines] == ["ds1-ds2", "replica"]
+    assert lines[0]["models"]["program"] == ["a" * 64, "b" * 64]
+    assert lines[0]["ecgedge"]
+
+
+def test_a_line_that_was_cut_short_spoils_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    ledger.append(path, ENTRY)
+    with path.open("ab") as file:
+        file.write(b'{"time": "2026')
+    ledger.append(path, ENTRY)
+    assert len(ledger.read(path)) == 2
+    assert len(path.read_bytes().splitlines()) == 3
+
+
+def test_what_is_no_entry_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    path.write_bytes(b'[1]\n\xff\xfe\n\n{"a": 1}\n' + b"[" * 5000 + b"\n")
+    assert ledger.read(path) == [{"a": 1}]
+    assert ledger.read(tmp_path / "none") == []
+
+
+def test_looks_are_found_by_the_hash_of_any_model(tmp_path: Path) -> None:
+    other = json.loads(json.dumps({"models": {"program": ["d" * 64]}}))
+    odd: list[dict[str, object]] = [{"models": [1]}, {"models": {"program": "a" * 64}}, {}]
+    own = {"models": {"float": ["c" * 64]}}
+    assert ledger.looks_at([other, *odd, own], ["c" * 64]) == [own]
+
+
+def test_a_ledger_that_cannot_be_written_names_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EcgedgeError, match="-o or \\$ECGEDGE_LEDGER"):
+        ledger.append(tmp_path / "file" / "ledger.jsonl", ENTRY)
+
+
+def test_the_folder_of_bundles_can_be_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ledger.VARIABLE, str(tmp_path))
+    assert ledger.user_ledger() == tmp_path / "ledger.jsonl"
+    monkeypatch.delenv(ledger.VARIABLE)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert ledger.user_ledger().name == "ledger.jsonl"
+
+
+def test_the_time_is_utc_to_the_second() -> None:
+    assert len(ledger.now()) == len(ENTRY.time)
+    assert ledger.now().endswith("Z")
