@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware_sim.errors import EcgedgeError
-from firmware_sim.formats import FRACTION_BITS, ONE, Q7_MAX, relu, rshift
-from firmware_sim.program import BRANCHES, CHANNELS, TAPS, Branch, Head, Layer, Program, Segment
+from firmware_sim.formats import FRACTION_BITS, ONE, Q7_MAX, relu, rshift, sat
+from firmware_sim.program import CHANNELS, TAPS, Branch, Head, Hidden, Layer, Program, Segment
 
 CHUNK = 256
 """Beats at a time: keeps a channel's accumulators in a core's cache."""
@@ -35,7 +35,8 @@ class Output:
         `beat` (n, W); `P.conv` ... `global.conv` (n, 4, positions), the accumulators before ReLU;
         `P.sum` ... (n, 4, tokens), the exact sums of the pools; `P.pool` ... the same shifted and
         clipped; `tokens.0` (n, 4, 8); `tokens.1` ... after each token layer; `mean` (n, 4);
-        `context` (n, 5) if used; `scores`.
+        `context` (n, 5 or 13) if used; `hidden` (n, units) if there is such a layer; `scores`.
+        Without branches it begins with `context`.
     """
 
     scores: NDArray[np.int32]
@@ -99,8 +100,14 @@ def mean_sums(t: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(t.sum(axis=2), dtype=np.int64)
 
 
+def hidden_sums(features: NDArray[np.int64], hidden: Hidden) -> NDArray[np.int64]:
+    """Return the accumulators of the hidden layer for features (n, inputs): (n, units)."""
+    bias = hidden.bias.astype(np.int64) << FRACTION_BITS
+    return np.asarray(features @ hidden.weight.astype(np.int64).T + bias, dtype=np.int64)
+
+
 def head_scores(features: NDArray[np.int64], head: Head) -> NDArray[np.int64]:
-    """Return the scores of features, mean and RR context side by side (n, 4 + context)."""
+    """Return the scores of what enters the head (n, inputs): (n, classes)."""
     bias = head.bias.astype(np.int64) << FRACTION_BITS
     return np.asarray(features @ head.weight.astype(np.int64).T + bias, dtype=np.int64)
 
@@ -118,6 +125,7 @@ def decide(program: Program, scores: NDArray[np.integer]) -> NDArray[np.int64]:
 
 
 def _check(program: Program, q: NDArray[np.int8], context: NDArray[np.int8] | None) -> None:
+    """Refuse arrays of another shape, type or range than the program wants."""
     if q.ndim != 2 or q.shape[1] != program.window:
         raise EcgedgeError(
             f"beats have shape {q.shape}, the program {program.name} wants (n, {program.window})."
@@ -125,10 +133,10 @@ def _check(program: Program, q: NDArray[np.int8], context: NDArray[np.int8] | No
     arrays = {"beat": q}
     if program.context:
         if context is None:
-            raise EcgedgeError(f"the program {program.name} needs the RR context of each beat.")
-        if context.shape != (len(q), program.context):
+            raise EcgedgeError(f"the program {program.name} needs the context of each beat.")
+        if context.ndim != 2 or len(context) != len(q) or context.shape[1] < program.context:
             raise EcgedgeError(
-                f"the RR context has shape {context.shape}, not {(len(q), program.context)}."
+                f"the context has shape {context.shape}, not {(len(q), program.context)}."
             )
         arrays["context"] = context
     for name, array in arrays.items():
@@ -146,17 +154,24 @@ def _chunks(n: int) -> Iterator[slice]:
 def _after_pools(
     program: Program, pools: list[NDArray[np.int64]], context: NDArray[np.int8] | None
 ) -> Layers:
-    """Token layers, mean and head; every result by name, as 64-bit integers."""
-    tokens = np.concatenate(pools, axis=2)
-    found: dict[str, NDArray[np.int64]] = {"tokens.0": tokens}
-    for i, layer in enumerate(program.layers, start=1):
-        tokens = relu(rshift(token_sums(tokens, layer), layer.shift))
-        found[f"tokens.{i}"] = tokens
-    features = relu(rshift(mean_sums(tokens), program.mean_shift))
-    found["mean"] = features
+    """Token layers, mean, hidden layer and head; every result by name."""
+    found: dict[str, NDArray[np.int64]] = {}
+    parts = []
+    if pools:
+        tokens = np.concatenate(pools, axis=2)
+        found["tokens.0"] = tokens
+        for i, layer in enumerate(program.layers, start=1):
+            tokens = relu(rshift(token_sums(tokens, layer), layer.shift))
+            found[f"tokens.{i}"] = tokens
+        found["mean"] = relu(rshift(mean_sums(tokens), program.mean_shift))
+        parts.append(found["mean"])
     if program.context and context is not None:
         found["context"] = context.astype(np.int64)
-        features = np.concatenate([features, found["context"]], axis=1)
+        parts.append(found["context"])
+    features = np.concatenate(parts, axis=1)
+    if program.hidden is not None:
+        sums = hidden_sums(features, program.hidden)
+        features = found["hidden"] = sat(rshift(sums, program.hidden.shift))
     found["scores"] = head_scores(features, program.head)
     return {name: value.astype(np.int32) for name, value in found.items()}
 
@@ -175,8 +190,9 @@ def run(
     program : Program
     q : (n, window) int8
         Beats in -127 ... 127, as `firmware_sim.beat.normalize` makes them.
-    context : (n, 5) int8, optional
-        RR context; needed when the program uses it, ignored when not.
+    context : (n, 5 or 13) int8, optional
+        Context as `firmware_sim.context` makes it; needed when the program uses it, ignored when
+        not. A program that takes fewer values takes the first ones.
     layers : bool
         Keep every intermediate result (12 kB a beat at 360 Hz).
 
@@ -190,7 +206,9 @@ def run(
         When shapes, types or ranges do not fit the program.
     """
     _check(program, q, context)
-    parts = list(zip(program.branches, program.segments, strict=True))
+    if context is not None:
+        context = context[:, : program.context]
+    parts = [(branch, segment) for _, branch, segment in program.named_branches]
     sums = [np.zeros((len(q), CHANNELS, segment.tokens), np.int64) for _, segment in parts]
     for chunk in _chunks(len(q)):
         x = np.ascontiguousarray(q[chunk].T, dtype=np.int16)
@@ -201,12 +219,12 @@ def run(
     ]
     after = _after_pools(program, pools, context)
     found: Layers = {}
-    if layers:
+    if layers and program.branches:
         found["beat"] = q.astype(np.int32)
-        for name, branch, segment in zip(BRANCHES, program.branches, program.segments, strict=True):
+        for name, branch, segment in program.named_branches:
             found[f"{name}.conv"] = convolution(q, branch, segment)
         for kind, values in {"sum": sums, "pool": pools}.items():
-            for name, value in zip(BRANCHES, values, strict=True):
+            for (name, _, _), value in zip(program.named_branches, values, strict=True):
                 found[f"{name}.{kind}"] = value.astype(np.int32)
         found |= after
     scores = after["scores"]

@@ -3,7 +3,7 @@
 R peaks come from `detector.py`. A beat is decided at the first sample at which both hold:
 
 - its window is complete, `window - window // 2 - 1` samples after the R peak;
-- if the program uses the RR context: the next R peak was found, or the beat's deadline passed. The
+- if the program uses context: the next R peak was found, or the beat's deadline passed. The
   deadline is the time-out of `rhythm.py` (twice the slow mean RR, where the value saturates) plus
   the detector's reach. An R peak within the time-out is found by then, unless it comes from
   search-back; then the deadline decides, and the value stays saturated. So what a beat says depends
@@ -29,9 +29,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from firmware_sim import network
 from firmware_sim.beat import normalize, window_edges
+from firmware_sim.context import CONTEXT_SIZE
 from firmware_sim.detector import Detection, Detector, as_counts
 from firmware_sim.program import Program
-from firmware_sim.rhythm import Rhythm
+from firmware_sim.rhythm import RHYTHM_SIZE, Rhythm
+from firmware_sim.shape import Shape, bins
 
 FLAT_COUNTS = 8
 """A window that spans fewer counts holds no heartbeat worth a label."""
@@ -63,7 +65,8 @@ class Beat:
     rr_s : float or None
         The same in seconds.
     context : tuple of int
-        The five RR values in Q0.7 that entered the head; empty for a program without context.
+        The five RR values in Q0.7, or all thirteen values of rhythm and shape, that the program
+        took; empty for a program without context.
     quality : str
         Of the window: ``"good"``; ``"flat"``, it spans fewer than 8 counts; ``"clipped"``, it stays
         at its largest or smallest value for 40 ms or more.
@@ -128,6 +131,7 @@ class Pipeline:
         """Start with nothing remembered; `sample` is the number of the next sample."""
         self._detector = Detector(self.program.fs, start=sample)
         self._rhythm = Rhythm()
+        self._shape = Shape()
         self._last: int | None = None
         self._pending: deque[_Pending] = deque()
         self._counts = np.empty(0, dtype=np.int64)
@@ -232,8 +236,21 @@ class Pipeline:
         if start >= self._detector.start:
             self._pending.append(_Pending(detection, rr, self._rhythm, complete_at, deadline))
 
-    def _context(self, pending: _Pending) -> tuple[int, ...]:
-        """Return the RR context of a decided beat; the interval after it may be unknown."""
+    def _contexts(self, decided: list[_Pending], windows: NDArray[np.int64]) -> NDArray[np.int8]:
+        """Return the context of beats, and take their shapes in: (n, program.context)."""
+        result = np.zeros((len(decided), CONTEXT_SIZE), dtype=np.int8)
+        for row, pending in zip(result, decided, strict=True):
+            row[:RHYTHM_SIZE] = self._rhythm_values(pending)
+        if self.program.context == CONTEXT_SIZE:
+            scaled, areas = bins(windows)
+            for i, pending in enumerate(decided):
+                result[i, RHYTHM_SIZE:] = self._shape.values(scaled[i], int(areas[i]))
+                if not pending.detection.search_back:
+                    self._shape = self._shape.after(scaled[i], int(areas[i]))
+        return result[:, : self.program.context]
+
+    def _rhythm_values(self, pending: _Pending) -> tuple[int, ...]:
+        """Return the rhythm values of a decided beat; the interval after it may be unknown."""
         rhythm, following = pending.rhythm, pending.following
         after: int | None = None
         if pending.deadline is not None:
@@ -250,7 +267,7 @@ class Pipeline:
         peaks = np.array([p.detection.sample for p in decided])
         first = peaks - program.window // 2 - self._counts_start
         windows = self._counts[first[:, None] + np.arange(program.window)]
-        context = np.array([self._context(p) for p in decided], dtype=np.int8)
+        context = self._contexts(decided, windows)
         output = network.run(program, normalize(windows), context if program.context else None)
         names = quality(windows, program.fs)
         beats = []

@@ -14,12 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from firmware_sim.context import CONTEXT_SIZE, RR_SIZE
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.files import write_atomic
 from firmware_sim.formats import FRACTION_BITS, ONE, Q7_MAX
+from firmware_sim.shape import BINS
 
 FORMAT = "ecgedge-program"
-VERSION = 1
+VERSION = 2
+"""Version 2 added the hidden layer and programs without branches; others are written as 1."""
 MAX_FILE_BYTES = 1 << 20
 
 BRANCHES = ("P", "QRS", "T", "global")
@@ -28,12 +31,14 @@ CHANNELS = 4
 TOKENS = {"P": 2, "QRS": 3, "T": 2, "global": 1}
 TOKEN_COUNT = sum(TOKENS.values())
 TOKEN_BITS = TOKEN_COUNT.bit_length() - 1
-CONTEXT_SIZES = (0, 5)
+CONTEXT_SIZES = (0, RR_SIZE, CONTEXT_SIZE)
+"""No context; the five RR values; all values of rhythm and shape (`firmware_sim.context`)."""
 LIMITS = {
     "fs": (50, 2000),
     "window": (32, 4096),
     "logit_scale": (1, 1024),
-    "layers": (1, 8),
+    "layers": (0, 8),
+    "hidden": (1, 32),
     "labels": (2, 8),
     "pool shift": (0, 24),
     "layer shift": (0, 14),
@@ -148,8 +153,23 @@ class Layer:
 
 
 @dataclass(frozen=True, eq=False)
+class Hidden:
+    """The layer before the head: weight (units, 4 + context), bias (units,), and its shift.
+
+    Its values saturate at -127 ... 127: it is the only layer whose activations have a sign.
+    """
+
+    weight: Int8
+    bias: Int8
+    shift: int
+
+
+@dataclass(frozen=True, eq=False)
 class Head:
-    """The last layer: weight (classes, 4 + context), bias (classes,); scores are not shifted."""
+    """The last layer: weight (classes, inputs), bias (classes,); scores are not shifted.
+
+    Its inputs are the hidden units, or the mean over tokens and the context where there are none.
+    """
 
     weight: Int8
     bias: Int8
@@ -170,15 +190,17 @@ class Program:
     labels : tuple of str
         Class names; the first is the normal class.
     branches : tuple of Branch
-        P, QRS, T, global.
+        P, QRS, T, global; or none, for a program that sees the beat through its context alone.
     layers : tuple of Layer
-        Token layers, the same weights for all eight tokens.
+        Token layers, the same weights for all eight tokens; none without branches.
     mean_shift : int
-        Shift of the sum over tokens.
+        Shift of the sum over tokens; 0 without branches.
+    hidden : Hidden or None
+        A layer between mean and context, side by side, and the head.
     head : Head
         Scores on the scale 2**-14.
     context : int
-        0, or 5 for a program that uses the RR context.
+        0, 5 for a program that uses the five RR values, 13 for all of `firmware_sim.context`.
     threshold : int or None
         Two classes: `score1 - score0 >= threshold` is class 1. None for more classes.
     logit_scale : int
@@ -203,6 +225,7 @@ class Program:
     context: int = 0
     threshold: int | None = None
     logit_scale: int = 8
+    hidden: Hidden | None = None
     segments: tuple[Segment, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -221,9 +244,17 @@ class Program:
             raise EcgedgeError(f"labels {labels!r} repeat; the program is malformed.")
         if self.context not in CONTEXT_SIZES or isinstance(self.context, bool):
             raise EcgedgeError(f"context is {self.context!r}, not one of {CONTEXT_SIZES}.")
-        if len(self.branches) != len(BRANCHES):
-            raise EcgedgeError(f"there are {len(self.branches)} branches, not {len(BRANCHES)}.")
+        if len(self.branches) not in (0, len(BRANCHES)):
+            raise EcgedgeError(
+                f"there are {len(self.branches)} branches, not {len(BRANCHES)} or none."
+            )
         _integer(len(self.layers), "number of token layers", "layers")
+        if bool(self.branches) != bool(self.layers) or (self.mean_shift and not self.branches):
+            raise EcgedgeError("branches, token layers and their mean belong together.")
+        if self.context == CONTEXT_SIZE and self.window < BINS:
+            raise EcgedgeError(f"a context of shape needs a window of {BINS} samples or more.")
+        if not self.branches and (not self.context or self.hidden is None):
+            raise EcgedgeError("a program without branches needs a context and a hidden layer.")
         if (self.threshold is None) == (len(labels) == 2):
             raise EcgedgeError("a program has a threshold when, and only when, it has two classes.")
         checked: dict[str, Any] = {
@@ -239,7 +270,7 @@ class Program:
                     _frozen(b.bias, (CHANNELS,), f"{name}.bias"),
                     _integer(b.shift, f"{name}.shift", "pool shift"),
                 )
-                for name, b in zip(BRANCHES, self.branches, strict=True)
+                for name, b in zip(BRANCHES, self.branches, strict=False)
             ),
             "layers": tuple(
                 Layer(
@@ -249,16 +280,27 @@ class Program:
                 )
                 for i, layer in enumerate(self.layers, start=1)
             ),
+            "hidden": self._checked_hidden(),
             "head": Head(
-                _frozen(self.head.weight, (len(labels), CHANNELS + self.context), "head.weight"),
+                _frozen(self.head.weight, (len(labels), self.head_inputs), "head.weight"),
                 _frozen(self.head.bias, (len(labels),), "head.bias"),
             ),
         }
         if self.threshold is not None:
             checked["threshold"] = _integer(self.threshold, "threshold")
-        checked["segments"] = segments(checked["window"])
+        checked["segments"] = segments(checked["window"]) if self.branches else ()
         for key, value in checked.items():
             object.__setattr__(self, key, value)
+
+    def _checked_hidden(self) -> Hidden | None:
+        if self.hidden is None:
+            return None
+        units = _integer(len(np.atleast_1d(self.hidden.bias)), "number of hidden units", "hidden")
+        return Hidden(
+            _frozen(self.hidden.weight, (units, self.features), "hidden.weight"),
+            _frozen(self.hidden.bias, (units,), "hidden.bias"),
+            _integer(self.hidden.shift, "hidden.shift", "layer shift"),
+        )
 
     def __eq__(self, other: object) -> bool:
         """Two programs are equal when every integer and name is."""
@@ -269,9 +311,26 @@ class Program:
         return hash(self.digest)
 
     @property
-    def parts(self) -> tuple[Branch | Layer | Head, ...]:
+    def named_branches(self) -> tuple[tuple[str, Branch, Segment], ...]:
+        """Name, weights and place of each branch; empty without branches."""
+        names = BRANCHES[: len(self.branches)]
+        return tuple(zip(names, self.branches, self.segments, strict=True))
+
+    @property
+    def features(self) -> int:
+        """How many values the mean over tokens and the context are together."""
+        return (CHANNELS if self.branches else 0) + self.context
+
+    @property
+    def head_inputs(self) -> int:
+        """How many values enter the head."""
+        return self.features if self.hidden is None else len(self.hidden.bias)
+
+    @property
+    def parts(self) -> tuple[Branch | Layer | Hidden | Head, ...]:
         """Everything that holds a weight and a bias, in the order of computation."""
-        return (*self.branches, *self.layers, self.head)
+        hidden = () if self.hidden is None else (self.hidden,)
+        return (*self.branches, *self.layers, *hidden, self.head)
 
     @property
     def parameters(self) -> int:
@@ -297,9 +356,11 @@ class Program:
 
 def _content(program: Program) -> dict[str, Any]:
     """Return the program as JSON values, without its checksum."""
+    hidden = program.hidden
+    second = {} if hidden is None else {"hidden": _layer_content(hidden)}
     return {
         "format": FORMAT,
-        "version": VERSION,
+        "version": VERSION if second else 1,
         "name": program.name,
         "task": program.task,
         "fs": program.fs,
@@ -309,16 +370,17 @@ def _content(program: Program) -> dict[str, Any]:
         "threshold": program.threshold,
         "logit_scale": program.logit_scale,
         "branches": [
-            {"name": n, "weight": b.weight.tolist(), "bias": b.bias.tolist(), "shift": b.shift}
-            for n, b in zip(BRANCHES, program.branches, strict=True)
+            {"name": name, **_layer_content(branch)} for name, branch, _ in program.named_branches
         ],
-        "layers": [
-            {"weight": x.weight.tolist(), "bias": x.bias.tolist(), "shift": x.shift}
-            for x in program.layers
-        ],
+        "layers": [_layer_content(layer) for layer in program.layers],
         "mean_shift": program.mean_shift,
+        **second,
         "head": {"weight": program.head.weight.tolist(), "bias": program.head.bias.tolist()},
     }
+
+
+def _layer_content(part: Branch | Layer | Hidden) -> dict[str, Any]:
+    return {"weight": part.weight.tolist(), "bias": part.bias.tolist(), "shift": part.shift}
 
 
 def _checksum(content: dict[str, Any]) -> str:
@@ -412,6 +474,8 @@ def program_from_json(text: str | bytes, source: str = "the program") -> Program
         "format", "version", "name", "task", "fs", "window", "labels", "context", "threshold",
         "logit_scale", "branches", "layers", "mean_shift", "head",
     }  # fmt: skip
+    if version > 1:
+        expected.add("hidden")
     _keys(content, expected, source)
     if stated != _checksum(content):
         raise EcgedgeError(
@@ -444,6 +508,14 @@ def program_from_json(text: str | bytes, source: str = "the program") -> Program
                 item["shift"],
             )
         )
+    hidden = None
+    if version > 1:
+        item = _keys(content["hidden"], {"weight", "bias", "shift"}, "hidden")
+        hidden = Hidden(
+            _array(item["weight"], "hidden weight"),
+            _array(item["bias"], "hidden bias"),
+            item["shift"],
+        )
     head = _keys(content["head"], {"weight", "bias"}, "head")
     return Program(
         name=content["name"],
@@ -461,6 +533,7 @@ def program_from_json(text: str | bytes, source: str = "the program") -> Program
         context=content["context"],
         threshold=content["threshold"],
         logit_scale=content["logit_scale"],
+        hidden=hidden,
     )
 
 

@@ -1,17 +1,24 @@
 """RR context of a beat, in integers from R-peak sample numbers.
 
-Five Q0.7 values, each the relative deviation dev(x, ref) = sat(rdiv(128 (x - ref), ref)):
+Nine Q0.7 values; all but the last are a relative deviation dev(x, ref) =
+sat(rdiv(128 (x - ref), ref)):
 
 0. the RR interval before the beat against the slow running mean,
 1. the RR interval before that one against the slow running mean,
 2. the RR interval after the beat against the slow running mean,
 3. the RR interval before the beat against the mean of the last ten,
-4. the slow running mean against one second.
+4. the slow running mean against one second,
+5. the RR interval after the beat against the one before it,
+6. the RR interval before the beat against the one before that,
+7. the RR interval before the beat against the longest of the last ten,
+8. irregularity: four times the median difference of neighbours among the last ten, over the slow
+   running mean.
 
 The slow running mean is an exponential average over 32 beats, kept in 1/16 sample; it has taken in
 the interval before the beat, never the one after. A value that is not known is 0. From twice the
 mean on, dev saturates at 127: a device that waited that long for the next R peak need not wait
-longer, and gets the same integers as one that knows the next R peak.
+longer, and gets the same integers as one that knows the next R peak. For value 5 the interval after
+the beat counts as that long at most.
 """
 
 import itertools
@@ -21,9 +28,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_sim.formats import ONE, rdiv, rshift, sat
+from firmware_sim.formats import ONE, Q7_MAX, rdiv, rshift, sat
 
-CONTEXT_SIZE = 5
+RR_SIZE = 5
+"""The values that a program with RR context alone takes: the first five."""
+RHYTHM_SIZE = 9
+IRREGULAR_GAIN = 4
 SLOW_SHIFT = 5
 """The slow mean moves 2**-5 of the way to each new interval."""
 SLOW_FRACTION_BITS = 4
@@ -66,8 +76,14 @@ class Rhythm:
         """Samples after the beat from which the interval after it saturates; None if unknown."""
         return -(-2 * self.slow // (1 << SLOW_FRACTION_BITS)) if self.slow else None
 
-    def context(self, rr_after: int | None, fs: int) -> tuple[int, int, int, int, int]:
-        """Return the five context values of the beat that ends the newest interval.
+    def irregularity(self) -> int:
+        """Return the median difference of neighbouring intervals in samples, 0 without any."""
+        pairs = itertools.pairwise(self.last)
+        differences = sorted(abs(b - a) for a, b in pairs)
+        return differences[len(differences) // 2] if differences else 0
+
+    def context(self, rr_after: int | None, fs: int) -> tuple[int, ...]:
+        """Return the nine rhythm values of the beat that ends the newest interval.
 
         Parameters
         ----------
@@ -76,21 +92,28 @@ class Rhythm:
         fs : int
             Samples per second.
         """
-        if not self.slow:
-            return (0, 0, 0, 0, 0)
-        before = self.last[-1]
+        timeout = self.timeout()
+        if timeout is None:
+            return (0,) * RHYTHM_SIZE
+        before, earlier = self.last[-1], self.last[-2] if len(self.last) > 1 else None
+        after = None if rr_after is None else min(rr_after, timeout)
         scale = 1 << SLOW_FRACTION_BITS
+        irregular = rdiv(ONE * IRREGULAR_GAIN * scale * self.irregularity(), self.slow)
         return (
             deviation(before * scale, self.slow),
-            deviation(self.last[-2] * scale, self.slow) if len(self.last) > 1 else 0,
-            0 if rr_after is None else deviation(rr_after * scale, self.slow),
+            0 if earlier is None else deviation(earlier * scale, self.slow),
+            0 if after is None else deviation(after * scale, self.slow),
             deviation(before * len(self.last), sum(self.last)),
             deviation(self.slow, fs * scale),
+            0 if after is None else deviation(after, before),
+            0 if earlier is None else deviation(before, earlier),
+            deviation(before, max(self.last)),
+            min(irregular, Q7_MAX),
         )
 
 
 def contexts(r_peaks: Sequence[int] | NDArray[np.integer], fs: int) -> NDArray[np.int8]:
-    """Return the RR context of every beat of a record.
+    """Return the rhythm values of every beat of a record.
 
     Parameters
     ----------
@@ -102,11 +125,11 @@ def contexts(r_peaks: Sequence[int] | NDArray[np.integer], fs: int) -> NDArray[n
 
     Returns
     -------
-    (n, 5) int8
+    (n, 9) int8
     """
     peaks = [int(p) for p in r_peaks]
     intervals = [max(b - a, 1) for a, b in itertools.pairwise(peaks)]
-    result = np.zeros((len(peaks), CONTEXT_SIZE), dtype=np.int8)
+    result = np.zeros((len(peaks), RHYTHM_SIZE), dtype=np.int8)
     rhythm = Rhythm()
     for i in range(len(peaks)):
         if i:

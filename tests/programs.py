@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from calib.quantize import round_l1
-from firmware_sim.program import Branch, Head, Layer, Program, segments
+from firmware_sim.program import Branch, Head, Hidden, Layer, Program, segments
 
 LABELS = ("N", "S", "V", "F", "Q")
 
@@ -18,15 +18,20 @@ def random_program(
     context: int = 5,
     depth: int = 1,
     bound: str = "l1",
+    hidden: int = 0,
+    branches: bool = True,
 ) -> Program:
-    """A program with random weights under a bound, and gains that leave some values clipped."""
+    """A program with random weights under a bound, and gains that leave some values clipped.
+
+    With `hidden` units before the head, and without branches where asked for.
+    """
     rng = np.random.default_rng(seed)
 
     def q7(*shape: int) -> NDArray[np.int64]:
         return rng.integers(-127, 128, shape)
 
-    branches = []
-    for segment in segments(window):
+    made = []
+    for segment in segments(window) if branches else ():
         if bound == "l1":
             values = rng.dirichlet(np.ones(5), 4) * rng.choice([-1, 1], (4, 5))
             weight, bias = round_l1(values[:, :4], values[:, 4])
@@ -34,17 +39,24 @@ def random_program(
             weight, bias = q7(4, 4), q7(4)
         branch = Branch(weight, bias, 0)
         shift = 7 + branch.range_bits + segment.pool_bits - int(rng.integers(0, 4))
-        branches.append(Branch(weight, bias, shift))
+        made.append(Branch(weight, bias, shift))
+    features = (4 if branches else 0) + context
+    layer = None
+    if hidden:
+        layer = Hidden(q7(hidden, features), q7(hidden), int(rng.integers(5, 9)))
     return Program(
         name=f"random-{seed}",
         task="test",
         fs=window,
         window=window,
         labels=LABELS[:classes],
-        branches=tuple(branches),
-        layers=tuple(Layer(q7(4, 4), q7(4), int(rng.integers(5, 9))) for _ in range(depth)),
-        mean_shift=int(rng.integers(1, 4)),
-        head=Head(q7(classes, 4 + context), q7(classes)),
+        branches=tuple(made),
+        layers=tuple(
+            Layer(q7(4, 4), q7(4), int(rng.integers(5, 9))) for _ in range(depth if branches else 0)
+        ),
+        mean_shift=int(rng.integers(1, 4)) if branches else 0,
+        head=Head(q7(classes, hidden or features), q7(classes)),
+        hidden=layer,
         context=context,
         threshold=int(rng.integers(-5000, 5000)) if classes == 2 else None,
     )

@@ -21,7 +21,8 @@ from ecgedge.data.record import (
     read_record,
     resample_record,
 )
-from firmware_sim import beat, rhythm
+from firmware_sim import beat
+from firmware_sim.context import beat_contexts
 from firmware_sim.errors import EcgedgeError
 
 DEFAULT_FS_HZ = 360
@@ -39,8 +40,9 @@ class BeatSet:
         row reaches beyond the record, the first or last sample is repeated.
     q : ndarray of int8, shape (n, window)
         The input of the integer program, in [-127, 127] (`firmware_sim.beat.normalize`).
-    context : ndarray of int8, shape (n, 5)
-        RR context (`firmware_sim.rhythm.contexts`) among all beats of the record.
+    context : ndarray of int8, shape (n, 13)
+        Rhythm and shape (`firmware_sim.context`) among all beats of the record; programs with RR
+        context alone take the first five.
     symbol : ndarray of '<U1', shape (n,)
         WFDB symbol of the reference annotation.
     record : ndarray of int16, shape (n,)
@@ -224,13 +226,15 @@ def cut_record(record: Record, fs: int, window: int, margin: int) -> beat_cache.
     padded = np.pad(counts, reach, mode="edge")
     rows = sliding_window_view(padded, window + 2 * margin)
     cut = rows[samples - window // 2 - margin + reach]
+    windows = cut[:, margin : margin + window]
+    inside = beat.window_is_inside(samples, window, len(counts))
     return beat_cache.RecordBeats(
         counts=cut,
-        q=beat.normalize(cut[:, margin : margin + window]),
-        context=rhythm.contexts(samples, fs),
+        q=beat.normalize(windows),
+        context=beat_contexts(windows, inside, samples, fs),
         symbol=record.beat_symbols,
         sample=samples,
-        inside=beat.window_is_inside(samples, window, len(counts)),
+        inside=inside,
         lead=record.lead,
     )
 

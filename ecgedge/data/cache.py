@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgedge.data.locate import cache_folder
-from firmware_sim import beat, formats, rhythm
+from firmware_sim import beat, context, formats, rhythm, shape
 from firmware_sim.files import UNREADABLE, write_atomic
 
 CACHE_VERSION = 1
@@ -44,7 +44,8 @@ def _code_digest() -> str:
     """Digest of the modules whose arithmetic ends up in a cache file."""
     digest = hashlib.sha256(str(CACHE_VERSION).encode())
     here = Path(__file__).parent
-    modules = [Path(module.__file__) for module in (beat, formats, rhythm) if module.__file__]
+    made_by = (beat, context, formats, rhythm, shape)
+    modules = [Path(module.__file__) for module in made_by if module.__file__]
     for path in [*modules, here / "record.py", here / "beats.py", here / "labels.py"]:
         with contextlib.suppress(OSError):  # installed without sources: the version stands alone
             digest.update(path.read_bytes())
@@ -121,7 +122,7 @@ def _fits(beats: RecordBeats, window: int, margin: int) -> bool:
     expected = {
         "counts": ((n, window + 2 * margin), np.dtype(np.int16)),
         "q": ((n, window), np.dtype(np.int8)),
-        "context": ((n, 5), np.dtype(np.int8)),
+        "context": ((n, context.CONTEXT_SIZE), np.dtype(np.int8)),
         "symbol": ((n,), np.dtype("<U1")),
         "sample": ((n,), np.dtype(np.int64)),
         "inside": ((n,), np.dtype(np.bool_)),

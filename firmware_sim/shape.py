@@ -1,0 +1,157 @@
+"""How a beat differs in shape from the beats before it, in integers from ADC counts.
+
+A window is summed into 60 bins of a sixtieth of a second around the R peak, its mean is removed and
+it is scaled to Q0.7 by its own largest bin. A running template of such beats is kept, in 1/64. Four
+Q0.7 values follow:
+
+0. P: mean absolute difference to the template before the QRS complex (350 to 83 ms before the R
+   peak), its offset removed, eightfold;
+1. QRS: mean absolute difference over the QRS complex (133 ms either side), twofold;
+2. T: mean absolute difference after it (167 to 433 ms after the R peak), fourfold;
+3. area: the sum of the absolute bins of the QRS complex before scaling, against its running mean,
+   as the relative deviation of `rhythm.py`.
+
+The template takes in an eighth of a beat that resembles it and a sixty-fourth of any other, so that
+the dominant beat wins and a lasting change is learned. A beat is compared before it is taken in. A
+beat that search-back found is compared but never taken in: it is known too late. The first beat
+becomes the template; its values are 0.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firmware_sim.formats import Q7_MAX, rdiv, rshift
+from firmware_sim.rhythm import deviation
+
+SHAPE_SIZE = 4
+BINS = 60
+P_BINS, QRS_BINS, T_BINS = (9, 25), (22, 38), (40, 56)
+"""Half-open ranges of bins, sixteen each; the R peak is the first sample of bin 30."""
+TEMPLATE_BITS = 6
+"""The template is kept in 1/64."""
+REGION_BITS = 4
+LIKE_SHIFT, UNLIKE_SHIFT = 3, 6
+"""The template moves 2**-3 of the way to a beat like it, 2**-6 to another."""
+LIKE_BELOW = 30
+"""A beat is like the template when its QRS value is less than this."""
+AREA_SHIFT = 4
+"""The mean area moves 2**-4 of the way to each new one."""
+AREA_FRACTION_BITS = 4
+P_GAIN_BITS, QRS_GAIN_BITS, T_GAIN_BITS = 3, 1, 2
+
+Ints = NDArray[np.int64]
+
+
+def bin_samples(window: int) -> int:
+    """Return how many samples of a window fall into one bin."""
+    return window // BINS
+
+
+def area_bits(window: int) -> int:
+    """Return the shift of the area: then 128 times it, in 1/16, fits 32 bits for any counts."""
+    return (bin_samples(window) - 1).bit_length() + 2
+
+
+def bins(windows: NDArray[np.integer]) -> tuple[Ints, Ints]:
+    """Sum windows into scaled bins.
+
+    Parameters
+    ----------
+    windows : (n, W) integers
+        ADC counts, int16 range; W at least 60, the R peak in column W // 2.
+
+    Returns
+    -------
+    scaled : (n, 60) int64
+        In -127 ... 127; all zeros for a constant window.
+    area : (n,) int64
+        Sum of the absolute bins of the QRS complex, shifted: less than 2**18.
+    """
+    size = bin_samples(windows.shape[1])
+    first = windows.shape[1] // 2 - BINS // 2 * size
+    used = windows[:, first : first + BINS * size].astype(np.int64)
+    sums = used.reshape(len(windows), BINS, size).sum(axis=2)
+    mean = rdiv(sums.sum(axis=1, keepdims=True), BINS * size)
+    sums = sums - size * mean
+    largest = np.abs(sums).max(axis=1, keepdims=True)
+    scaled = rdiv(Q7_MAX * sums, np.maximum(largest, 1))
+    area = np.abs(sums[:, slice(*QRS_BINS)]).sum(axis=1)
+    return scaled, rshift(area, area_bits(windows.shape[1]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shape:
+    """What the device remembers of the shape of the beats so far.
+
+    Attributes
+    ----------
+    template : (60,) int64 or None
+        In 1/64, within -8128 ... 8128; None before the first beat.
+    area : int
+        Running mean of the area in 1/16.
+    """
+
+    template: Ints | None = None
+    area: int = 0
+
+    def values(self, scaled: Ints, area: int) -> tuple[int, int, int, int]:
+        """Return the four values of a beat given as one row of `bins`."""
+        if self.template is None:
+            return (0, 0, 0, 0)
+        difference = (scaled << TEMPLATE_BITS) - self.template
+        p = difference[slice(*P_BINS)]
+        p = p - rshift(int(p.sum()), REGION_BITS)
+        reference = self.area
+        return (
+            _distance(p, P_GAIN_BITS),
+            _distance(difference[slice(*QRS_BINS)], QRS_GAIN_BITS),
+            _distance(difference[slice(*T_BINS)], T_GAIN_BITS),
+            deviation(area << AREA_FRACTION_BITS, reference) if reference else 0,
+        )
+
+    def after(self, scaled: Ints, area: int) -> "Shape":
+        """Return the shape after a beat was taken in."""
+        target, size = scaled << TEMPLATE_BITS, area << AREA_FRACTION_BITS
+        if self.template is None:
+            return Shape(target, size)
+        like = self.values(scaled, area)[1] < LIKE_BELOW
+        shift = LIKE_SHIFT if like else UNLIKE_SHIFT
+        moved = self.template + rshift(target - self.template, shift)
+        return Shape(moved, self.area + rshift(size - self.area, AREA_SHIFT))
+
+
+def _distance(difference: Ints, gain_bits: int) -> int:
+    """Mean absolute difference of a region, times a power of two, as Q0.7."""
+    total = int(np.abs(difference).sum())
+    return min(rshift(total, TEMPLATE_BITS + REGION_BITS - gain_bits), Q7_MAX)
+
+
+def shapes(
+    windows: NDArray[np.integer], known: NDArray[np.bool_] | None = None
+) -> NDArray[np.int8]:
+    """Return the shape values of every beat of a record.
+
+    Parameters
+    ----------
+    windows : (n, W) integers
+        ADC counts of the windows in the order of their R peaks.
+    known : (n,) bool, optional
+        False for a beat whose window leaves the record: its values are 0 and it is not taken in.
+        Windows of fewer than 60 samples have no shape: all values are 0.
+
+    Returns
+    -------
+    (n, 4) int8
+    """
+    result = np.zeros((len(windows), SHAPE_SIZE), dtype=np.int8)
+    if windows.shape[1] < BINS:
+        return result
+    scaled, area = bins(windows)
+    shape = Shape()
+    for i in range(len(windows)):
+        if known is None or known[i]:
+            result[i] = shape.values(scaled[i], int(area[i]))
+            shape = shape.after(scaled[i], int(area[i]))
+    return result
