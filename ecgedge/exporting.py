@@ -171,7 +171,8 @@ def _command(config: Mapping[str, Any]) -> str:
         options = " ".join(_options(config))
     except (EcgedgeError, KeyError, TypeError):
         return ""
-    return f"ecgedge {verb} {options} -o RUN\necgedge evaluate RUN\necgedge export RUN -o BUNDLE"
+    steps = (f"{verb} {options} -o RUN", "evaluate RUN --test", "export RUN -o BUNDLE")
+    return "\n".join(f"ecgedge {step}" for step in steps)
 
 
 def provenance(run: Run) -> Provenance:

@@ -171,7 +171,7 @@ def _can_draw() -> bool:
 def _print(found: "Evaluation", *, records: bool) -> None:
     from rich.console import Console
 
-    from ecgedge.evaluation.tables import print_report
+    from ecgedge.evaluation.text import print_report
 
     console = Console(file=sys.stdout)
     # A wrapped line is still read; a figure cut off is not.

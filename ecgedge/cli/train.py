@@ -192,7 +192,7 @@ def _report(done: "list[Run]", out: Path, as_json: bool) -> None:
         return
     for row in rows:
         click.echo(f"{row['path']}: {row['metric']} {row['score']:.3f} on validation records")
-    click.echo(f"next: ecgedge evaluate {out}")
+    click.echo(f"next: ecgedge evaluate {out}, and once at the end with --test")
 
 
 @click.command()

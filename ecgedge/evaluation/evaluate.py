@@ -20,7 +20,7 @@ from ecgedge.evaluation.metrics import Predictions
 from ecgedge.evaluation.report import TEACHER, Row, build, to_text
 from ecgedge.evaluation.rows import Lineup, LoadScorer, lineups_of
 from ecgedge.evaluation.subject import Subject, read_subject, validation_of
-from ecgedge.evaluation.tables import markdown
+from ecgedge.evaluation.text import markdown
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.files import new_folder, write_atomic
 

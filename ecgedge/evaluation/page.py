@@ -13,12 +13,12 @@ from ecgedge.evaluation.report import beats_of
 from ecgedge.evaluation.tables import (
     Table,
     all_tables,
-    facts,
     lead_of,
     main_names,
     models,
     title_of_report,
 )
+from ecgedge.evaluation.text import facts
 
 STYLE = "page.css"
 DPI, CSS_DPI = 144, 96

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ecgedge.evaluation import plots, style
+from ecgedge.evaluation.forest import Bar, forest
 from ecgedge.evaluation.heldout import HeldOut
 from ecgedge.evaluation.metrics import Predictions, score_classes
 from ecgedge.evaluation.names import title_of, value_of
@@ -103,10 +104,10 @@ def _is_twin(name: str, names: set[str]) -> bool:
     return own in twins and f"{subject}{slash}{twins[own]}" in names
 
 
-def _bar(value: float | None, limits: Any, seeds: Any = ()) -> plots.Bar:
+def _bar(value: float | None, limits: Any, seeds: Any = ()) -> Bar:
     low, high = limits or (None, None)
     middle, low, high = (np.nan if v is None else float(v) for v in (value, low, high))
-    return plots.Bar(middle, low, high, tuple(v for v in seeds or () if v is not None))
+    return Bar(middle, low, high, tuple(v for v in seeds or () if v is not None))
 
 
 def _models(report: Mapping[str, Any], name: str, note: str) -> Figure:
@@ -123,7 +124,7 @@ def _models(report: Mapping[str, Any], name: str, note: str) -> Figure:
     }
     dots = " Dots: seeds." if report["n_seeds"] > 1 else ""
     legend = f"Diamond: mean; bar: 95 % interval over records.{dots} {note}"
-    return plots.forest(panels, title=f"{name}: every model", note=legend)
+    return forest(panels, title=f"{name}: every model", note=legend)
 
 
 def _differences(report: Mapping[str, Any], name: str, note: str) -> Figure | None:
@@ -155,7 +156,7 @@ def _differences(report: Mapping[str, Any], name: str, note: str) -> Figure | No
         if all(number in pairs[pair] for pair in wanted)
     }
     legend = f"Coloured: the 95 % interval over records excludes zero. {note}"
-    return plots.forest(panels, zero=True, title=f"{name}: differences", note=legend)
+    return forest(panels, zero=True, title=f"{name}: differences", note=legend)
 
 
 def _roc(

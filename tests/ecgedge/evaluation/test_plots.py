@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from ecgedge.evaluation import metrics, plots, style
+from ecgedge.evaluation.forest import Bar, forest
 
 LABELS = ("N", "S", "V", "F")
 
@@ -119,8 +120,8 @@ def test_panels_of_many_models_are_broken_over_lines(count: int) -> None:
 
 
 def test_a_forest_marks_the_differences_that_exclude_zero() -> None:
-    bars = {"sure": plots.Bar(0.2, 0.1, 0.3), "unsure": plots.Bar(0.1, -0.1, 0.3, (0.0, 0.2))}
-    figure = plots.forest({"F1 V": bars, "F1 S": bars}, zero=True)
+    bars = {"sure": Bar(0.2, 0.1, 0.3), "unsure": Bar(0.1, -0.1, 0.3, (0.0, 0.2))}
+    figure = forest({"F1 V": bars, "F1 S": bars}, zero=True)
     lines = figure.axes[0].get_lines()
     colors = [line.get_color() for line in lines if np.size(line.get_xdata()) == 2]
     assert colors.count(style.VERMILION) == 1

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from ecgedge.evaluation import heldout, pictures, report, tables
+from ecgedge.evaluation import heldout, pictures, report
 from ecgedge.evaluation.page import html
 from ecgedge.evaluation.published import PUBLISHED, published
+from ecgedge.evaluation.text import markdown, print_report
 from firmware_sim.errors import EcgedgeError
 from tests.programs import random_program
 
@@ -92,7 +93,7 @@ def test_a_threshold_decides_between_two_classes(excerpt: Path) -> None:
     assert found["auroc"]["N_rest"]["mean"] == found["program"]["auroc_n_rest"]
     assert (found["auroc"]["V"], found["auroc"]["S"]) == (None, None)
     assert found["integer_minus_float"] is None
-    assert "| * published student |" in tables.markdown({**found, "is_result": True})
+    assert "| * published student |" in markdown({**found, "is_result": True})
 
 
 def test_figures_on_the_excerpt_are_called_not_results_everywhere(
@@ -101,10 +102,10 @@ def test_figures_on_the_excerpt_are_called_not_results_everywhere(
     assert content["is_result"] is False
     assert content["note"] == report.EXCERPT_NOTE
     assert any("missing" in trap for trap in content["traps"])
-    assert report.EXCERPT_NOTE in tables.markdown(content)
+    assert report.EXCERPT_NOTE in markdown(content)
     assert report.EXCERPT_NOTE in pictures.note_of(content)
     console = Console(width=160, file=io.StringIO())
-    tables.print_report(content, console)
+    print_report(content, console)
     assert report.EXCERPT_NOTE in console.file.getvalue()  # type: ignore[attr-defined]
 
 
@@ -157,7 +158,7 @@ def test_every_two_models_are_compared(content: dict[str, Any]) -> None:
 
 def test_verdicts_say_what_the_intervals_say(content: dict[str, Any]) -> None:
     assert "no difference from its baseline was seen" in content["verdict"]
-    assert content["verdict"] in tables.markdown(content)
+    assert content["verdict"] in markdown(content)
     assert content["verdicts"] == [content["verdict"]]
 
 
@@ -189,7 +190,7 @@ def test_few_seeds_are_a_trap(content: dict[str, Any]) -> None:
 def test_every_model_has_its_hash_in_the_tables(
     content: dict[str, Any], rows: list[report.Row]
 ) -> None:
-    text = tables.markdown(content)
+    text = markdown(content)
     assert all(digest in text for digest in rows[0].digests)
     assert content["program"]["sha256"] == list(rows[0].digests)
 
@@ -207,10 +208,10 @@ def test_the_other_aami_map_is_a_row_where_it_matters(held: heldout.HeldOut) -> 
 def test_the_tables_show_spread_published_figures_and_every_record(
     content: dict[str, Any],
 ) -> None:
-    text = tables.markdown(content)
+    text = markdown(content)
     assert "±" in text
     assert "Sáenz-Cogollo" not in text
-    whole = tables.markdown({**content, "is_result": True, "note": None})
+    whole = markdown({**content, "is_result": True, "note": None})
     assert "* Sáenz-Cogollo 2020 | random forest | 0.873" in whole
     assert "964,002" in text
     for record in content["program"]["per_record"]:
@@ -250,7 +251,7 @@ def test_every_picture_is_written_with_validation_beside_test(
     assert all(path.stat().st_size > 10_000 for path in found.values())
     page = html(content, tmp_path, {k: v.relative_to(tmp_path) for k, v in found.items()})
     assert page.count("data:image/png;base64,") == len(found)
-    text = tables.markdown(content, {k: v.relative_to(tmp_path) for k, v in found.items()})
+    text = markdown(content, {k: v.relative_to(tmp_path) for k, v in found.items()})
     assert "](roc.png)" in text
 
 
