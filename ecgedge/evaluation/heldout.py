@@ -225,7 +225,7 @@ def program_predictions(test: HeldOut, program: Program) -> Predictions:
 def network_predictions(test: HeldOut, network: FloatNetwork) -> Predictions:
     """Run a float student on the test beats, given the same integers as the program."""
     _check_labels(test, network.labels, network.name)
-    context = test.beats.context / ONE if network.context else None
+    context = test.beats.context[:, : network.context] / ONE if network.context else None
     scores = np.concatenate(
         [
             network.forward(test.beats.q[rows] / ONE, None if context is None else context[rows])
