@@ -129,14 +129,14 @@ def evaluate(
         if test:
             beats = held_out(split, folder, **settings)
             entered = _enter(subject, beats, lineups, output)
-            looks[entered] = looks.get(entered, []) + [d for x in lineups for d in x.digests]
+            chosen = [x for x in lineups if x.name not in FEATURES]  # baselines have no choices
+            looks[entered] = looks.get(entered, []) + [d for x in chosen for d in x.digests]
         else:
             beats = validation_beats(split, folder, records, **settings)
         asked.append((subject, beats, lineups))
         notes += _differs(subject, beats, asked[0][1])
     rows = _table([[x.row(beats) for x in lineups] for _, beats, lineups in asked], subjects)
     seen = {n for s in subjects for n in s.seen_in_training(split.test)} if test else set()
-    lines = [e for place, own in looks.items() for e in ledger.looks_at(ledger.read(place), own)]
     report = build(
         asked[0][1],
         rows,
@@ -144,7 +144,7 @@ def evaluate(
         resamples=resamples,
         seen=sorted(seen & set(asked[0][1].beats.records)),
         notes=notes,
-        ledger=lines,
+        ledger=_looks(subjects, looks),
         command=command,
     )
     beside = validation_of(subjects[0]) if test and len(subjects) == 1 else {}
@@ -217,6 +217,20 @@ def _enter(
     )
     ledger.append(place, entry)
     return place
+
+
+def _looks(subjects: Sequence[Subject], entered: dict[Path, list[str]]) -> list[dict[str, Any]]:
+    """Return every look at these models, oldest first: also those at one of several seeds."""
+    if not entered:
+        return []
+    digests = [digest for own in entered.values() for digest in own]
+    places = dict.fromkeys(entered)
+    for subject in subjects:
+        for run in subject.members:
+            places |= dict.fromkeys((run.path / ledger.LEDGER, run.path.parent / ledger.LEDGER))
+    each = {place.resolve(): ledger.looks_at(ledger.read(place), digests) for place in places}
+    lines = [line for own in each.values() for line in own]
+    return sorted(lines, key=lambda line: str(line.get("time")))
 
 
 def _differs(subject: Subject, beats: HeldOut, first: HeldOut) -> list[str]:

@@ -13,7 +13,7 @@ from ecgedge.evaluation.heldout import HeldOut
 from ecgedge.evaluation.metrics import Predictions, score_classes
 from ecgedge.evaluation.names import title_of, value_of
 from ecgedge.evaluation.report import BASELINE, BASELINE_FLOAT, FLOAT, PROGRAM, Row, beats_of
-from ecgedge.evaluation.tables import MAX_PAIRS, main_names, model_title, models
+from ecgedge.evaluation.tables import MAX_PAIRS, main_names, model_title, models, pair_names
 
 EXAMPLES = 5
 MAX_CURVES = 6
@@ -152,7 +152,7 @@ def _differences(report: Mapping[str, Any], name: str, note: str) -> Figure | No
             )
             for pair in wanted
         }
-        for number in main_names(report["classes"])[:4]
+        for number in pair_names(report["classes"])
         if all(number in pairs[pair] for pair in wanted)
     }
     legend = f"Coloured: the 95 % interval over records excludes zero. {note}"

@@ -187,9 +187,23 @@ def _order(panels: Mapping[str, Mapping[str, Ranking]]) -> list[str]:
     return list(dict.fromkeys(name for models in fullest for name in models))
 
 
+def _curve_size(columns: int, models: int) -> tuple[float, float]:
+    """Inches of a picture of curves, with a line below each panel for every model."""
+    return 3.7 * columns, 4.6 + 0.24 * models
+
+
+def _legend_below(axis: Axes, title: str) -> None:
+    """Name the models below a panel: names are long, and curves go everywhere."""
+    axis.legend(
+        loc="upper left", bbox_to_anchor=(-0.02, -0.15), borderaxespad=0, title=title,
+        alignment="left", title_fontsize=8,
+    )  # fmt: skip
+
+
 def _unit_square(axis: Axes, x: str, y: str) -> None:
     axis.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xlabel=x, ylabel=y)
     axis.set_box_aspect(1)
+    axis.set_anchor("N")
 
 
 @styled
@@ -205,7 +219,7 @@ def roc(
     """
     order = _order(panels)
     columns = max(1, len(panels))
-    figure, axes = canvas(1, columns, (4.1 * columns, 4.8), title=title, note=note)
+    figure, axes = canvas(1, columns, _curve_size(columns, len(order)), title=title, note=note)
     for axis, (panel, models) in zip(axes, panels.items(), strict=False):
         axis.plot([0, 1], [0, 1], color=LIGHT, linewidth=1)
         for name, item in models.items():
@@ -217,7 +231,7 @@ def roc(
                 axis.plot(*item.point, "o", color=color, markersize=5, markeredgecolor="white")
         _unit_square(axis, "false-positive rate", "sensitivity")
         axis.set_title(panel)
-        axis.legend(loc="lower right", title="AUROC", alignment="left", title_fontsize=8)
+        _legend_below(axis, "AUROC")
     return figure
 
 
@@ -231,7 +245,7 @@ def precision_recall(
     """Draw +P over Se side by side: panel -> model -> scores. The grey line is chance."""
     order = _order(panels)
     columns = max(1, len(panels))
-    figure, axes = canvas(1, columns, (3.6 * columns, 4.0), title=title, note=note)
+    figure, axes = canvas(1, columns, _curve_size(columns, len(order)), title=title, note=note)
     for axis, (panel, models) in zip(axes, panels.items(), strict=False):
         for name, item in models.items():
             color, line = CYCLE[order.index(name) % 6], LINES[order.index(name) % 6]
@@ -246,7 +260,7 @@ def precision_recall(
             )  # fmt: skip
         _unit_square(axis, "sensitivity", "positive predictivity")
         axis.set_title(panel)
-        axis.legend(loc="best", title="AUPRC", alignment="left", title_fontsize=8)
+        _legend_below(axis, "AUPRC")
     return figure
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ecgedge.data.splits import get_split
 from ecgedge.evaluation.names import (
     MISSING,
     show,
@@ -120,7 +121,8 @@ def _two_lines(value: str, limits: str) -> str:
 def main_table(report: Mapping[str, Any], *, spread: bool = True) -> Table:
     """Every model and the published figures side by side, with the spread over seeds.
 
-    Figures that are no results of the protocol are not put beside published ones.
+    Figures that are no results of the protocol, or of another task than it has, are not put beside
+    published ones.
     """
     names = main_names(report["classes"])
     rows = []
@@ -130,7 +132,7 @@ def main_table(report: Mapping[str, Any], *, spread: bool = True) -> Table:
         cells = [write(numbers, name) for name in names]
         rows.append((model_title(report, key), f"{size:,}" if size else MISSING, *cells))
     notes = []
-    others = published(report["protocol"]) if report["is_result"] else ()
+    others = published(report["protocol"]) if _is_comparable(report) else ()
     for row in others:
         values = {name: row.values.get(name) for name in names}
         if not any(v is not None for v in values.values()):
@@ -150,6 +152,11 @@ def main_table(report: Mapping[str, Any], *, spread: bool = True) -> Table:
         tuple(rows),
         f"{over}{stars}{' (' + '; '.join(notes) + ')' if notes else ''}.",
     )
+
+
+def _is_comparable(report: Mapping[str, Any]) -> bool:
+    own = get_split(report["protocol"]).task
+    return bool(report["is_result"]) and beats_of(report)["task"] == own
 
 
 def detail_table(report: Mapping[str, Any], key: str) -> Table:
@@ -206,6 +213,14 @@ def seed_table(report: Mapping[str, Any], key: str) -> Table | None:
 # Differences
 
 
+def pair_names(labels: Sequence[str]) -> tuple[str, ...]:
+    """Return the numbers in which every two models are held against each other at a glance."""
+    left_out = {"accuracy", "auprc_n_rest"}
+    if len(labels) > 2:
+        left_out |= {"miss_rate", "false_positive_rate"}
+    return tuple(name for name in main_names(labels) if name not in left_out)
+
+
 def _is_of_lead(report: Mapping[str, Any], pair: str) -> bool:
     """Say whether the first of a pair is the program (or what leads) of one of the subjects."""
     lead = lead_of(report)
@@ -226,10 +241,7 @@ def pair_table(report: Mapping[str, Any], *, everything: bool = True) -> Table |
     shown = list(pairs) if everything and len(pairs) <= MAX_PAIRS else own
     if not shown:
         return None
-    main = main_names(report["classes"])
-    names = [name for name in main if name not in ("accuracy", "auprc_n_rest")]
-    if len(report["classes"]) > 2:
-        names = [name for name in names if name not in ("miss_rate", "false_positive_rate")]
+    names = pair_names(report["classes"])
     firsts = {pair.split(" - ")[0] for pair in shown}
     what, title = "first\nminus second", "Differences, paired over records"
     if len(firsts) == 1:

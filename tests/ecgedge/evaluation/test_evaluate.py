@@ -299,6 +299,14 @@ def test_every_look_is_a_line_of_the_ledger_with_time_and_hashes(tmp_path: Path)
     assert [len(report["ledger"]) for report in reports] == [1, 2]
 
 
+def test_a_look_at_one_seed_is_a_look_at_the_run_of_all(tmp_path: Path) -> None:
+    for seed in range(2):
+        make_run(tmp_path / "many" / f"seed-{seed}", seed)
+    ask(tmp_path / "many" / "seed-1")
+    assert [line["subject"] for line in ask(tmp_path / "many")["ledger"]] == ["seed-1", "many"]
+    assert len(ask(tmp_path / "many" / "seed-0")["ledger"]) == 2
+
+
 def test_the_look_is_entered_before_a_model_is_asked(tmp_path: Path, excerpt: Path) -> None:
     path = make_run(tmp_path / "t", 1, task="symbol-binary", model="resnet18")
 

@@ -213,6 +213,8 @@ def test_the_tables_show_spread_published_figures_and_every_record(
     assert "Sáenz-Cogollo" not in text
     whole = markdown({**content, "is_result": True, "note": None})
     assert "* Sáenz-Cogollo 2020 | random forest | 0.873" in whole
+    other = {**content["test"], "task": "nsvo"}
+    assert "Sáenz-Cogollo" not in markdown({**content, "is_result": True, "test": other})
     assert "964,002" in text
     for record in content["program"]["per_record"]:
         assert f"\n| {record} |" in text
