@@ -19,7 +19,7 @@ CONTEXT_NAMES = (
     "RR before against one earlier",
     "RR before against longest of ten",
     "irregularity",
-    "P difference",
+    "P size",
     "QRS difference",
     "T difference",
     "QRS area against mean",

@@ -4,8 +4,8 @@ A window is summed into 60 bins of a sixtieth of a second around the R peak, its
 it is scaled to Q0.7 by its own largest bin. A running template of such beats is kept, in 1/64. Four
 Q0.7 values follow:
 
-0. P: mean absolute difference to the template before the QRS complex (350 to 83 ms before the R
-   peak), its offset removed, eightfold;
+0. P: mean absolute value of the beat before the QRS complex (350 to 83 ms before the R peak), where
+   a P wave is or is missing, fourfold; the template has no say in it;
 1. QRS: mean absolute difference over the QRS complex (133 ms either side), twofold;
 2. T: mean absolute difference after it (167 to 433 ms after the R peak), fourfold;
 3. area: the sum of the absolute bins of the QRS complex before scaling, against its running mean,
@@ -14,7 +14,7 @@ Q0.7 values follow:
 The template takes in an eighth of a beat that resembles it and a sixty-fourth of any other, so that
 the dominant beat wins and a lasting change is learned. A beat is compared before it is taken in. A
 beat that search-back found is compared but never taken in: it is known too late. The first beat
-becomes the template; its values are 0.
+becomes the template; its last three values are 0.
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ LIKE_BELOW = 30
 AREA_SHIFT = 4
 """The mean area moves 2**-4 of the way to each new one."""
 AREA_FRACTION_BITS = 4
-P_GAIN_BITS, QRS_GAIN_BITS, T_GAIN_BITS = 3, 1, 2
+P_GAIN_BITS, QRS_GAIN_BITS, T_GAIN_BITS = 2, 1, 2
 
 Ints = NDArray[np.int64]
 
@@ -98,16 +98,15 @@ class Shape:
 
     def values(self, scaled: Ints, area: int) -> tuple[int, int, int, int]:
         """Return the four values of a beat given as one row of `bins`."""
+        p = _mean_absolute(scaled[slice(*P_BINS)], P_GAIN_BITS)
         if self.template is None:
-            return (0, 0, 0, 0)
+            return (p, 0, 0, 0)
         difference = (scaled << TEMPLATE_BITS) - self.template
-        p = difference[slice(*P_BINS)]
-        p = p - rshift(int(p.sum()), REGION_BITS)
         reference = self.area
         return (
-            _distance(p, P_GAIN_BITS),
-            _distance(difference[slice(*QRS_BINS)], QRS_GAIN_BITS),
-            _distance(difference[slice(*T_BINS)], T_GAIN_BITS),
+            p,
+            _mean_absolute(difference[slice(*QRS_BINS)], QRS_GAIN_BITS - TEMPLATE_BITS),
+            _mean_absolute(difference[slice(*T_BINS)], T_GAIN_BITS - TEMPLATE_BITS),
             deviation(area << AREA_FRACTION_BITS, reference) if reference else 0,
         )
 
@@ -122,10 +121,10 @@ class Shape:
         return Shape(moved, self.area + rshift(size - self.area, AREA_SHIFT))
 
 
-def _distance(difference: Ints, gain_bits: int) -> int:
-    """Mean absolute difference of a region, times a power of two, as Q0.7."""
-    total = int(np.abs(difference).sum())
-    return min(rshift(total, TEMPLATE_BITS + REGION_BITS - gain_bits), Q7_MAX)
+def _mean_absolute(values: Ints, gain_bits: int) -> int:
+    """Mean absolute value of a region, times a power of two, as Q0.7."""
+    total = int(np.abs(values).sum())
+    return min(rshift(total, REGION_BITS - gain_bits), Q7_MAX)
 
 
 def shapes(
