@@ -102,7 +102,7 @@ def test_ties_go_to_the_lowest_label_and_the_threshold_is_inclusive():
         (np.zeros((1, 300), np.int8), np.zeros((1, 5), np.int8), "wants"),
         (np.zeros((1, 360), np.int16), np.zeros((1, 5), np.int8), "int8"),
         (np.full((1, 360), -128, np.int8), np.zeros((1, 5), np.int8), "-128"),
-        (np.zeros((1, 360), np.int8), None, "RR context"),
+        (np.zeros((1, 360), np.int8), None, "needs the context"),
         (np.zeros((1, 360), np.int8), np.zeros((2, 5), np.int8), "shape"),
     ],
 )

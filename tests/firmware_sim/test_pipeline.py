@@ -10,22 +10,29 @@ from numpy.typing import NDArray
 from ecgedge.data.record import read_record, resample_record
 from firmware_sim import network
 from firmware_sim.beat import cut_windows, normalize, window_is_inside
+from firmware_sim.context import CONTEXT_SIZE, beat_contexts
 from firmware_sim.detector import Detection, detect
 from firmware_sim.detector_timing import timing
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.pipeline import Beat, Pipeline, quality, run
 from firmware_sim.program import Program
-from firmware_sim.rhythm import Rhythm, contexts
+from firmware_sim.rhythm import RHYTHM_SIZE, RR_SIZE, Rhythm, contexts
+from firmware_sim.shape import SHAPE_SIZE
 from tests.firmware_sim.test_detector import heart
+from tests.firmware_sim.test_shape import plain_shapes
 from tests.programs import random_program
 
 Counts = NDArray[np.integer]
 
 
-def batch_contexts(found: list[Detection], length: int, fs: int) -> NDArray[np.int8]:
-    """RR contexts of a whole list, with what a stream cannot know: R peaks after the deadline."""
+def batch_contexts(
+    program: Program, counts: Counts, found: list[Detection], inside: NDArray[np.bool_]
+) -> NDArray[np.int8]:
+    """Contexts of a whole list, with what a stream cannot know: R peaks after the deadline."""
+    fs, length = program.fs, len(counts) - 1
     samples = [d.sample for d in found]
-    result = contexts(samples, fs)
+    result = np.zeros((len(found), CONTEXT_SIZE), dtype=np.int8)
+    result[:, :RHYTHM_SIZE] = contexts(samples, fs)
     rhythm = Rhythm()
     for i, detection in enumerate(found):
         if i:
@@ -36,8 +43,15 @@ def batch_contexts(found: list[Detection], length: int, fs: int) -> NDArray[np.i
         deadline = detection.sample + timeout + timing(fs).reach
         known = found[i + 1].found_at if i + 1 < len(found) else length
         if known > deadline:
-            result[i, 2] = 127
-    return result
+            result[i, :RHYTHM_SIZE] = rhythm.context(timeout, fs)
+            assert result[i, 2] == 127
+    if program.context == CONTEXT_SIZE:
+        windows = cut_windows(counts, np.array(samples)[inside], program.window)
+        taken_in = [not d.search_back for d, within in zip(found, inside, strict=True) if within]
+        result[inside, RHYTHM_SIZE:] = np.array(
+            plain_shapes(windows.tolist(), taken_in=taken_in), dtype=np.int8
+        ).reshape(-1, SHAPE_SIZE)
+    return result[:, : program.context]
 
 
 def batch_due(program: Program, found: list[Detection], length: int) -> list[int]:
@@ -63,9 +77,9 @@ def batch_due(program: Program, found: list[Detection], length: int) -> list[int
 def batch(program: Program, counts: Counts) -> list[Beat]:
     """The same beats, written for a whole recording."""
     found = detect(counts, program.fs)
-    context = batch_contexts(found, len(counts) - 1, program.fs)
     samples = np.array([d.sample for d in found])
     inside = window_is_inside(samples, program.window, len(counts))
+    context = batch_contexts(program, counts, found, inside)
     windows = cut_windows(counts, samples[inside], program.window)
     used = context[inside] if program.context else None
     output = network.run(program, normalize(windows), used)
@@ -106,12 +120,20 @@ def part_of(folder: Path, name: str, fs: int, seconds: int) -> Counts:
     return resample_record(read_record(folder, name), fs).counts[: seconds * fs]
 
 
+def shape_program(seed: int, window: int = 360) -> Program:
+    """A program that sees beats through rhythm and shape alone."""
+    return random_program(seed, window=window, context=CONTEXT_SIZE, hidden=8, branches=False)
+
+
 @pytest.mark.parametrize("size", [1, 7, 360, 1 << 20])
-@pytest.mark.parametrize("context", [0, 5])
+@pytest.mark.parametrize(
+    ("context", "hidden", "branches"),
+    [(0, 0, True), (RR_SIZE, 0, True), (CONTEXT_SIZE, 3, True), (CONTEXT_SIZE, 8, False)],
+)
 def test_the_stream_gives_the_beats_of_the_whole_recording(
-    excerpt: Path, size: int, context: int
+    excerpt: Path, size: int, context: int, hidden: int, branches: bool
 ) -> None:
-    program = random_program(3, context=context)
+    program = random_program(3, context=context, hidden=hidden, branches=branches)
     counts = part_of(excerpt, "208", 360, 40 if size == 1 else 120)
     expected = batch(program, counts)
     assert len(expected) > 40
@@ -125,6 +147,73 @@ def test_pauses_and_late_beats_do_not_depend_on_the_chunks(excerpt: Path, name: 
     expected = batch(program, counts)
     assert streamed(program, counts, 25) == expected
     assert run(program, counts) == expected
+
+
+def test_beats_of_search_back_are_compared_and_not_taken_in(excerpt: Path) -> None:
+    program = shape_program(4)
+    counts = part_of(excerpt, "210", 360, 120)
+    expected = batch(program, counts)
+    late = next(i for i, b in enumerate(expected) if b.search_back)
+    assert any(expected[late].context[RHYTHM_SIZE:])
+    for size in (1, 50, len(counts)):
+        assert streamed(program, counts, size) == expected
+    # what follows is what it would be had the template never seen the beat that came late
+    without = [b for i, b in enumerate(expected) if i != late]
+    windows = cut_windows(counts, np.array([b.sample for b in without]), 360)
+    shapes = [list(b.context[RHYTHM_SIZE:]) for b in without]
+    assert plain_shapes(windows.tolist()) == shapes
+
+
+@pytest.mark.parametrize("window", [125, 250, 360, 500])
+def test_a_clean_stream_has_the_context_of_its_annotations(window: int) -> None:
+    """The training set's values, from R peaks that are known, are those of the device."""
+    program = shape_program(7, window)
+    counts, _ = heart(window, 60, rate_hz=1.1)
+    peaks = [d.sample for d in detect(counts, window)]
+    beats = run(program, counts)
+    inside = window_is_inside(np.array(peaks), window, len(counts))
+    rows = np.array([peaks]).T - window // 2 + np.arange(window)
+    windows = counts[np.clip(rows, 0, len(counts) - 1)]
+    expected = beat_contexts(windows, inside, peaks, window)[inside]
+    assert len(beats) == inside.sum() > 50
+    assert [b.context for b in beats] == [tuple(row) for row in expected.tolist()]
+    q = normalize(windows[inside])
+    assert [b.scores for b in beats] == [
+        tuple(row) for row in network.run(program, q, expected).scores.tolist()
+    ]
+
+
+def test_after_a_gap_the_first_beat_is_the_template_again() -> None:
+    program = shape_program(6)
+    counts, _ = heart(360, 20)
+    other = 1000 - counts
+    pipeline = Pipeline(program)
+    before = pipeline.push(counts) + pipeline.reset(at_sample=len(counts) + 5)
+    after = pipeline.push(other) + pipeline.flush()
+    assert any(any(b.context[RHYTHM_SIZE:]) for b in before)
+    assert after[0].context == (0,) * CONTEXT_SIZE
+    assert [b.context for b in after] == [b.context for b in run(program, other)]
+
+
+def test_a_context_of_five_is_the_beginning_of_the_thirteen() -> None:
+    counts, _ = heart(360, 30)
+    few, all_values = (
+        [b.context for b in run(random_program(1, context=size), counts)]
+        for size in (RR_SIZE, CONTEXT_SIZE)
+    )
+    assert {len(c) for c in all_values} == {CONTEXT_SIZE}
+    assert few == [c[:RR_SIZE] for c in all_values]
+
+
+@pytest.mark.database
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["105", "203"])
+def test_full_records_with_shape_beat_for_beat(mitdb: Path, name: str) -> None:
+    program = shape_program(5)
+    counts = read_record(mitdb, name).counts
+    expected = batch(program, counts)
+    assert any(b.search_back for b in expected)
+    assert streamed(program, counts, 360) == expected
 
 
 @pytest.mark.database
@@ -158,7 +247,7 @@ def square_or_noise(n: int, seed: int) -> Counts:
 def test_hostile_streams_cut_anywhere_give_the_same_beats(
     seed: int, size: int, window: int
 ) -> None:
-    program = random_program(seed, window=window)
+    program = random_program(seed, window=window) if seed % 2 else shape_program(seed, window)
     counts = square_or_noise(15 * window, seed)
     assert streamed(program, counts, max(size, 40)) == batch(program, counts)
 
