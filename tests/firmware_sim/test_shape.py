@@ -64,22 +64,20 @@ class PlainShape:
         tell("area.rounded", area + (1 << self.bits >> 1))
         return scaled, tell("area", rounded(area, 1 << self.bits))
 
-    def distance(self, name: str, values: Sequence[int], gain: int) -> int:
-        total = self.tell(f"{name}.distance", sum(map(abs, values)))
-        self.tell(f"{name}.distance", total + 512 // gain)
-        return self.tell("value", min(rounded(gain * total, 64 * 16), 127))
+    def size_of(self, name: str, values: Sequence[int], gain: int, one: int) -> int:
+        """The mean absolute value of sixteen, times a gain, where `one` stands for 1."""
+        total = self.tell(f"{name}.size", sum(map(abs, values)))
+        self.tell(f"{name}.size", total + 8 * one // gain)
+        return self.tell("value", min(rounded(gain * total, 16 * one), 127))
 
     def values(self, scaled: Sequence[int], area: int) -> list[int]:
+        p = self.size_of("p", [scaled[i] for i in P], 4, 1)
         if self.template is None:
-            return [0, 0, 0, 0]
+            return [p, 0, 0, 0]
         tell = self.tell
         difference = [
             tell("difference", 64 * s - t) for s, t in zip(scaled, self.template, strict=True)
         ]
-        offset_sum = tell("p.sum", sum(difference[i] for i in P))
-        tell("p.sum", offset_sum + 8)
-        offset = tell("p.offset", rounded(offset_sum, 16))
-        p = [tell("p.difference", difference[i] - offset) for i in P]
         change = 0
         if self.area:
             x, reference = 16 * area, self.area
@@ -89,9 +87,9 @@ class PlainShape:
             tell("area_mean.device", 256 * x + reference)
             change = tell("area_mean.quotient", rounded(128 * (x - reference), reference))
         return [
-            self.distance("p", p, 8),
-            self.distance("qrs", [difference[i] for i in QRS], 2),
-            self.distance("t", [difference[i] for i in T], 4),
+            p,
+            self.size_of("qrs", [difference[i] for i in QRS], 2, 64),
+            self.size_of("t", [difference[i] for i in T], 4, 64),
             min(max(change, -127), 127),
         ]
 
@@ -180,7 +178,7 @@ def test_no_value_on_the_way_leaves_32_bits_or_what_the_docstrings_say(window, s
         largest[name] = max(largest.get(name, 0), abs(value))
 
     plain_shapes(hostile_windows(window, 12, seed).tolist(), seen=seen)
-    assert len(largest) > 20
+    assert len(largest) > 15
     assert max(largest.values()) < 1 << 31
     assert largest["shape.scaled"] <= 127
     assert largest["shape.template"] <= 8128
@@ -213,11 +211,13 @@ def test_the_r_peak_is_the_first_sample_of_bin_30(window):
 def test_the_first_beat_becomes_the_template():
     scaled, area = bins(hostile_windows(360, 1, 3))
     first = Shape()
-    assert first.values(scaled[0], int(area[0])) == (0, 0, 0, 0)
+    p, *rest = first.values(scaled[0], int(area[0]))
+    assert p > 0
+    assert rest == [0, 0, 0]
     after = first.after(scaled[0], int(area[0]))
     assert after.template.tolist() == (64 * scaled[0]).tolist()
     assert after.area == 16 * area[0]
-    assert after.values(scaled[0], int(area[0])) == (0, 0, 0, 0)
+    assert after.values(scaled[0], int(area[0])) == (p, 0, 0, 0)
 
 
 def test_a_beat_like_the_template_moves_it_by_an_eighth_and_another_by_a_64th():
@@ -242,27 +242,23 @@ def test_the_border_of_likeness_is_29_to_30():
         assert shape.after(beat, 1).template[24] == 64 * 127 // share
 
 
-def test_every_region_is_read_with_its_own_gain():
+@pytest.mark.parametrize("region", [P, QRS, T])
+def test_every_region_is_read_with_its_own_gain(region):
     base = np.zeros(60, dtype=np.int64)
     shape = Shape().after(base, 1)
-    for region, place, gain in ((0, 9, 8), (1, 30, 2), (2, 55, 4)):
+    for place in (region[0] - 1, region[0], region[-1], region[-1] + 1):
         beat = base.copy()
-        beat[place] = 20
-        expected = [0, 0, 0]
-        distance = 20
-        if region == 0:  # its offset, 20 / 16, is taken from all sixteen bins
-            distance = 20 * 15 / 16 + 15 * 20 / 16
-        expected[region] = math.floor(gain * distance / 16 + 0.5)
+        beat[place] = -20
+        expected = [
+            value if place in bins_of_it else 0
+            for bins_of_it, value in ((P, 5), (QRS, 3), (T, 5))  # 20 / 16 times 4, 2 and 4
+        ]
         assert list(shape.values(beat, 1)[:3]) == expected
 
 
-def test_an_offset_of_the_p_region_changes_nothing():
-    base = np.zeros(60, dtype=np.int64)
-    shape = Shape().after(base, 1)
-    beat = base.copy()
-    beat[8:24] = 40  # all but the last bin of the region, one bin before it
-    beat[24] = 40
-    assert shape.values(beat, 1)[0] == 0
+def test_the_template_has_no_say_in_the_p_value():
+    beat, template = np.random.default_rng(5).integers(-127, 128, (2, 60))
+    assert Shape().after(template, 1).values(beat, 1)[0] == Shape().values(beat, 1)[0]
 
 
 def test_a_window_that_leaves_the_record_is_zero_and_not_taken_in():
