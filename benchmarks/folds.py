@@ -23,7 +23,7 @@ from ecgedge.data.locate import find_database
 from ecgedge.evaluation.metrics import NSV, auroc, confusion, macro_f1
 from ecgedge.training.best import Best
 from ecgedge.training.build import build
-from ecgedge.training.config import Augmentation, Imbalance, for_protocol, usual_weights
+from ecgedge.training.config import Imbalance, for_protocol, student_of, usual_weights
 from ecgedge.training.examples import Examples, split_examples, training_examples
 from ecgedge.training.loop import Fit, Phase, run_phase
 from ecgedge.training.validation import logits_of
@@ -50,21 +50,30 @@ def assign_folds(examples: Examples, folds: int) -> np.ndarray[Any, np.dtype[np.
 
 @click.command()
 @click.option("--protocol", type=click.Choice(["ds1-ds2", "replica"]), default="ds1-ds2")
+@click.option("--student", help="As `ecgedge train --student`.")
 @click.option("--data", type=click.Path(path_type=Path), help="As `ecgedge train --data`.")
 @click.option("--folds", type=click.IntRange(2), default=4, show_default=True)
 @click.option("--set", "changes", default="{}", help="Fields of TrainConfig, as JSON.")
 @click.option("--imbalance", default="{}", help="Fields of Imbalance, as JSON.")
 @click.option("--augmentation", default="{}", help="Fields of Augmentation, as JSON.")
 def main(
-    protocol: str, data: Path | None, folds: int, changes: str, imbalance: str, augmentation: str
+    protocol: str,
+    student: str | None,
+    data: Path | None,
+    folds: int,
+    changes: str,
+    imbalance: str,
+    augmentation: str,
 ) -> None:
     """Cross-validate a setting over training records."""
-    config = for_protocol(protocol, **({"restarts": 8, "epochs": 25} | json.loads(changes)))
-    weights = {"weights": usual_weights(config.task)} | json.loads(imbalance)
+    config = for_protocol(protocol, student, **({"restarts": 8} | json.loads(changes)))
+    weights = {
+        "weights": usual_weights(config.task, student_of(config.branches, config.context))
+    } | json.loads(imbalance)
     config = replace(
         config,
         imbalance=Imbalance(**weights),
-        augmentation=Augmentation(**json.loads(augmentation)),
+        augmentation=replace(config.augmentation, **json.loads(augmentation)),
     )
     torch.set_num_threads(1)
     examples = training_examples(find_database("mitdb", data), config)

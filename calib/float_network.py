@@ -1,7 +1,7 @@
 """A trained student as plain arrays: bounded float weights, gains, and its forward pass."""
 
 import json
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +34,18 @@ class FloatNetwork:
     labels : tuple of str
         Class names, the normal class first.
     context : int
-        0, or 5 with RR context.
+        0, 5 with RR context, or 13 values of `firmware_sim.context`.
     conv_bound : str
         `l1` (sum |w| + |b| <= 1 per output channel), `tanh` (each weight by itself) or `none`.
     activation : str
         `relu`, or `tanh` for a float-only comparison.
     conv_weight : (4 branches, 4 channels, 4 taps)
+        Of length 0, like all that belongs to branches and tokens, for a network without them.
     conv_bias : (4 branches, 4 channels)
     token_weight : (depth, 4 out, 4 in)
     token_bias : (depth, 4)
-    head_weight : (classes, 4 + context)
+    head_weight : (classes, inputs)
+        From the hidden units, or from mean and context side by side where there are none.
     head_bias : (classes,)
     pool_gain : tuple of int, (4 branches,)
     token_gain : tuple of int, (depth,)
@@ -54,6 +56,10 @@ class FloatNetwork:
         Probabilities are softmax(logit_scale * logits).
     threshold : float or None
         Two classes: class 1 where logit1 - logit0 >= threshold.
+    hidden_weight : (units, 4 + context)
+    hidden_bias : (units,)
+    hidden_gain : int
+        Of the layer between mean and context and the head; no units where there is none.
     """
 
     name: str
@@ -76,6 +82,9 @@ class FloatNetwork:
     range_bits: tuple[int, ...] = (0, 0, 0, 0)
     logit_scale: int = 8
     threshold: float | None = None
+    hidden_weight: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    hidden_bias: Floats = field(default_factory=lambda: np.zeros(0))
+    hidden_gain: int = 0
 
     def __post_init__(self) -> None:
         """Check shapes and names, and freeze the arrays."""
@@ -87,28 +96,42 @@ class FloatNetwork:
         if self.context not in CONTEXT_SIZES:
             raise EcgedgeError(f"context is {self.context!r}, not one of {CONTEXT_SIZES}.")
         depth, classes = len(self.token_gain), len(self.labels)
+        branches, units = len(self.conv_weight), len(self.hidden_bias)
+        if branches not in (0, len(BRANCHES)) or bool(branches) != bool(depth):
+            raise EcgedgeError("a network has four branches and token layers, or none of them.")
+        if not branches and not (self.context and units):
+            raise EcgedgeError("a network without branches needs a context and hidden units.")
         shapes = {
-            "conv_weight": (len(BRANCHES), CHANNELS, TAPS),
-            "conv_bias": (len(BRANCHES), CHANNELS),
+            "conv_weight": (branches, CHANNELS, TAPS),
+            "conv_bias": (branches, CHANNELS),
             "token_weight": (depth, CHANNELS, CHANNELS),
             "token_bias": (depth, CHANNELS),
-            "head_weight": (classes, CHANNELS + self.context),
+            "hidden_weight": (units, self.features),
+            "hidden_bias": (units,),
+            "head_weight": (classes, units or self.features),
             "head_bias": (classes,),
         }
         for name, shape in shapes.items():
             array = np.array(getattr(self, name), dtype=np.float64)
+            if not array.size and 0 in shape:  # nested empty lists forget their shape
+                array = array.reshape(shape)
             if array.shape != shape or not np.isfinite(array).all():
                 raise EcgedgeError(
                     f"{name} must be finite and of shape {shape}, not {array.shape}."
                 )
             array.setflags(write=False)
             object.__setattr__(self, name, array)
-        if len(self.pool_gain) != len(BRANCHES) or len(self.range_bits) != len(BRANCHES):
+        if branches and not len(self.pool_gain) == len(self.range_bits) == branches:
             raise EcgedgeError("pool_gain and range_bits need one value a branch.")
 
     def replace(self, **changes: Any) -> "FloatNetwork":
         """Return a copy with other values, checked again."""
         return replace(self, **changes)
+
+    @property
+    def features(self) -> int:
+        """How many values mean and context are together."""
+        return (CHANNELS if len(self.conv_weight) else 0) + self.context
 
     @property
     def parameters(self) -> int:
@@ -128,19 +151,32 @@ class FloatNetwork:
         ----------
         x : (n, window)
             Beats, q / 128.
-        context : (n, 5) or None
-            RR context, c / 128; needed when the network uses it.
+        context : (n, 5 or 13) or None
+            Context, c / 128; needed when the network uses it, of which the first values are taken.
 
         Returns
         -------
         dict
-            `P.pool` ... `global.pool` (n, 4, tokens) and `tokens.1` ... and `mean`: the values
-            *before* gain and clipping (non-negative for ReLU); `features` (n, 4); `logits`.
+            `P.pool` ... `global.pool` (n, 4, tokens) and `tokens.1` ... and `mean` and `hidden`:
+            the values *before* gain and clipping (non-negative for ReLU); `logits`.
         """
         if self.context and context is None:
-            raise EcgedgeError(f"the network {self.name} needs the RR context of each beat.")
-        x = np.asarray(x, dtype=np.float64)
+            raise EcgedgeError(f"the network {self.name} needs the context of each beat.")
         found: dict[str, Floats] = {}
+        parts = (
+            [self._mean(np.asarray(x, dtype=np.float64), found)] if len(self.conv_weight) else []
+        )
+        if self.context and context is not None:
+            parts.append(np.asarray(context, np.float64)[:, : self.context])
+        features = np.concatenate(parts, axis=1)
+        if len(self.hidden_bias):
+            found["hidden"] = features @ self.hidden_weight.T + self.hidden_bias
+            features = np.clip(found["hidden"] * 2.0**self.hidden_gain, -1.0, 1.0)
+        found["logits"] = features @ self.head_weight.T + self.head_bias
+        return found
+
+    def _mean(self, x: Floats, found: dict[str, Floats]) -> Floats:
+        """Branches, pools and token layers: the mean over tokens, clipped, (n, 4)."""
         tokens = []
         for i, segment in enumerate(segments(self.window)):
             part = x[:, segment.start : segment.stop]
@@ -159,18 +195,15 @@ class FloatNetwork:
             found[f"tokens.{i + 1}"] = value
             t = self._clip(value * 2.0**gain)
         found["mean"] = t.sum(axis=2) / TOKEN_COUNT
-        features = found["features"] = self._clip(found["mean"] * 2.0**self.mean_gain)
-        if self.context and context is not None:
-            features = np.concatenate([features, np.asarray(context, np.float64)], axis=1)
-        found["logits"] = features @ self.head_weight.T + self.head_bias
-        return found
+        return self._clip(found["mean"] * 2.0**self.mean_gain)
 
     def _clip(self, value: Floats) -> Floats:
         return np.clip(value, 0.0 if self.activation == "relu" else -1.0, 1.0)
 
 
 _ARRAYS = (
-    "conv_weight", "conv_bias", "token_weight", "token_bias", "head_weight", "head_bias",
+    "conv_weight", "conv_bias", "token_weight", "token_bias", "hidden_weight", "hidden_bias",
+    "head_weight", "head_bias",
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from calib.float_network import FloatNetwork
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.formats import FRACTION_BITS, ONE, Q7_MAX
-from firmware_sim.program import TOKEN_BITS, Branch, Head, Layer, Program, segments
+from firmware_sim.program import TOKEN_BITS, Branch, Head, Hidden, Layer, Program, segments
 
 ACCUMULATOR_ONE = ONE * ONE
 """What 1.0 is on the scale of the products, Q1.14."""
@@ -64,7 +64,7 @@ def pool_shift(pool_bits: int, range_bits: int, gain: int) -> int:
 
 
 def token_shift(gain: int) -> int:
-    """Shift of a token layer's accumulator: 7 - g."""
+    """Shift of the accumulator of a token layer, or of the hidden layer: 7 - g."""
     return FRACTION_BITS - gain
 
 
@@ -96,7 +96,8 @@ def quantize(network: FloatNetwork, *, threshold: int | None = None) -> Program:
             "train it with --bound l1 or tanh, and ReLU."
         )
     branches = []
-    for i, segment in enumerate(segments(network.window)):
+    places = segments(network.window) if len(network.conv_weight) else ()
+    for i, segment in enumerate(places):
         weight, bias = round_convolution(
             network.conv_weight[i], network.conv_bias[i], network.conv_bound
         )
@@ -108,6 +109,13 @@ def quantize(network: FloatNetwork, *, threshold: int | None = None) -> Program:
             network.token_weight, network.token_bias, network.token_gain, strict=True
         )
     )
+    hidden = None
+    if len(network.hidden_bias):
+        hidden = Hidden(
+            round_weights(network.hidden_weight),
+            round_weights(network.hidden_bias),
+            token_shift(network.hidden_gain),
+        )
     if len(network.labels) == 2 and threshold is None:
         threshold = int(np.ceil((network.threshold or 0.0) * ACCUMULATOR_ONE))
     return Program(
@@ -118,9 +126,10 @@ def quantize(network: FloatNetwork, *, threshold: int | None = None) -> Program:
         labels=network.labels,
         branches=tuple(branches),
         layers=layers,
-        mean_shift=mean_shift(network.mean_gain),
+        mean_shift=mean_shift(network.mean_gain) if branches else 0,
         head=Head(round_weights(network.head_weight), round_weights(network.head_bias)),
         context=network.context,
         threshold=threshold if len(network.labels) == 2 else None,
         logit_scale=network.logit_scale,
+        hidden=hidden,
     )

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from calib.float_network import FloatNetwork
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.formats import FRACTION_BITS, ONE, Q7_MAX
-from firmware_sim.program import BRANCHES, TAPS, TOKEN_BITS, segments
+from firmware_sim.program import TAPS, TOKEN_BITS, segments
 
 PERCENTILE = 99.9
 MAX_POOL_GAIN = 7
@@ -55,8 +55,8 @@ METHODS: dict[str, Callable[[Values, int], int]] = {
 
 def range_bits(network: FloatNetwork) -> tuple[int, ...]:
     """Return k of each branch: the least integer with sum |w| + |b| <= 2**k for its channels."""
-    if network.conv_bound == "l1":
-        return (0,) * len(BRANCHES)
+    if network.conv_bound == "l1" or not len(network.conv_weight):
+        return (0,) * len(network.conv_weight)
     reach = np.abs(network.conv_weight).sum(axis=2) + np.abs(network.conv_bias)
     # Rounding may add half a unit to each of the five values.
     reach = reach.max(axis=1) + (TAPS + 1) / 2 / ONE
@@ -78,7 +78,7 @@ def calibrate(
     network : FloatNetwork
     x : (n, window)
         Training beats in [-1, 1]; a few thousand are enough.
-    context : (n, 5) or None
+    context : (n, 5 or 13) or None
     method : str
         `minmax`, `percentile` or `mse`.
 
@@ -98,6 +98,21 @@ def calibrate(
         )
     choose = METHODS[method]
     network = network.replace(range_bits=range_bits(network))
+    if len(network.conv_weight):
+        network = _calibrate_tokens(network, x, context, choose)
+    if len(network.hidden_bias):
+        found = network.activations(x, context)
+        network = network.replace(hidden_gain=choose(found["hidden"], MAX_TOKEN_GAIN))
+    return network
+
+
+def _calibrate_tokens(
+    network: FloatNetwork,
+    x: Values,
+    context: Values | None,
+    choose: Callable[[Values, int], int],
+) -> FloatNetwork:
+    """Choose the gains from the pools to the mean."""
     found = network.activations(x, context)
     pool_gain = tuple(
         choose(found[f"{s.name}.pool"], MAX_POOL_GAIN) for s in segments(network.window)

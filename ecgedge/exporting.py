@@ -13,11 +13,12 @@ from ecgedge.data.beats import prepare_beats
 from ecgedge.data.locate import excerpt, listed_records
 from ecgedge.data.splits import get_split
 from ecgedge.runs import Run, load_run, read_json
-from ecgedge.training.config import for_protocol, to_json
+from ecgedge.training.config import for_protocol, student_of, to_json, usual_student
 from ecgedge.zoo import find_bundle
 from export.bundle import read_bundle, write_bundle
 from export.card import Provenance, Result
 from export.golden import Golden, make_golden
+from firmware_sim.context import RR_SIZE
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.program import Program, load_program
 from firmware_sim.proof.certificate import certificate, what_is_wrong
@@ -45,8 +46,9 @@ TRAINING_FACTS = {
 }
 """Key of the run's configuration -> what the card calls it."""
 OPTIONS = (
-    "aami_map", "lead", "fs", "depth", "bound", "restarts", "epochs", "fine_epochs", "draws",
-    "batch", "learning_rate", "schedule", "patience", "token_dropout", "dropout",
+    "aami_map", "lead", "fs", "depth", "hidden", "bound", "restarts", "epochs", "fine_epochs",
+    "draws", "batch", "learning_rate", "schedule", "patience", "token_dropout", "dropout",
+    "validation_share", "weight_noise",
 )  # fmt: skip
 """Keys of the run's configuration that are options of `ecgedge train` by the same name."""
 IMBALANCE_OPTIONS = {
@@ -145,22 +147,31 @@ def _training(run: Run) -> list[tuple[str, str]]:
 
 def _options(config: Mapping[str, Any]) -> list[str]:
     """Command-line options of what differs from the defaults of the protocol."""
-    wanted = for_protocol(str(config["protocol"]), task=config["task"])
+    student = student_of(config.get("branches", True), config.get("context", RR_SIZE))
+    wanted = for_protocol(str(config["protocol"]), student, task=config["task"])
     default = to_json(wanted)
     found = [f"--protocol {config['protocol']}"]
+    if student != usual_student(wanted.task):
+        found.append(f"--student {student}")
     for key in OPTIONS:
         if key in config and config[key] != default[key]:
             found.append(f"--{key.replace('_', '-')} {config[key]}")
     if config.get("task") != get_split(wanted.protocol).task:
         found.append(f"--task {config['task']}")
-    if config.get("context", default["context"]) != default["context"]:
-        found.append("--context" if config["context"] else "--no-context")
     weights = {**default["imbalance"], **(config.get("imbalance") or {})}
     if weights["class_weights"] != default["imbalance"]["class_weights"]:
         found.append("--class-weights" if weights["class_weights"] else "--no-class-weights")
     for key, option in IMBALANCE_OPTIONS.items():
         if weights[key] != default["imbalance"][key]:
             found.append(f"{option} {weights[key]}")
+    for label, weight in weights["weights"].items():
+        if default["imbalance"]["weights"].get(label) != weight:
+            found.append(f"--class-weight {label}={weight:g}")
+    varied = {**default["augmentation"], **(config.get("augmentation") or {})}
+    for key, value in varied.items():
+        if default["augmentation"][key] != value:
+            option = "context-noise" if key == "context" else key.replace("_", "-")
+            found.append(f"--{option} {value:g}")
     return [*found, f"--seed {config.get('seed', 0)}"]
 
 

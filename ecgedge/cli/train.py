@@ -50,10 +50,12 @@ _STUDENT: list[Decorator] = [
     click.option("--fs", type=click.IntRange(50, 2000), help="Samples per second [360]."),
     click.option("--depth", type=click.IntRange(1, 3), help="Token layers [1; two classes: 3]."),
     click.option(
-        "--context/--no-context",
-        default=None,
-        help="RR context into the last layer [on; two classes: off].",
+        "--student",
+        type=click.Choice(["context", "segments", "beat"]),
+        help="What the student sees: rhythm and shape against the beats before; segments of the "
+        "beat and RR values; the beat alone [context; two classes: beat].",
     ),
+    click.option("--hidden", type=click.IntRange(1, 32), help="Hidden units of context [8]."),
     click.option(
         "--bound",
         type=click.Choice(["l1", "tanh", "none"]),
@@ -98,6 +100,16 @@ _TRAINING: list[Decorator] = [
     click.option("--token-dropout", type=click.FloatRange(0, 0.9)),
     click.option("--dropout", type=click.FloatRange(0, 0.9)),
     click.option(
+        "--weight-noise",
+        type=click.FloatRange(0, 1),
+        help="Noise on every weight while training, of a largest weight of 1 [0].",
+    ),
+    click.option(
+        "--context-noise",
+        type=click.FloatRange(0),
+        help="Augmentation: noise on the context, in 1/128 [context: 6; others: 2].",
+    ),
+    click.option(
         "--class-weights/--no-class-weights", default=None, help="Weigh rare classes in the loss."
     ),
     click.option("--weight-power", type=click.FloatRange(0, 2), help="1 compensates fully."),
@@ -130,7 +142,13 @@ _TRAINING: list[Decorator] = [
     click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output."),
 ]
 
-_IN_AUGMENTATION = ("shift_ms", "wander", "noise", "amplitude")
+_IN_AUGMENTATION = {
+    "shift_ms": "shift_ms",
+    "wander": "wander",
+    "noise": "noise",
+    "amplitude": "amplitude",
+    "context_noise": "context",
+}
 _IN_IMBALANCE = {
     "class_weights": "class_weights",
     "weight_power": "power",
@@ -155,22 +173,26 @@ def _config(values: dict[str, Any]) -> "TrainConfig":
     """Make the configuration from what was given on the command line; the rest is default."""
     from dataclasses import replace
 
-    from ecgedge.training.config import Augmentation, Imbalance, for_protocol, usual_weights
+    from ecgedge.training.config import Imbalance, for_protocol, student_of, usual_weights
 
     given = {name: value for name, value in values.items() if value is not None}
     weights = {_IN_IMBALANCE[n]: given.pop(n) for n in list(given) if n in _IN_IMBALANCE}
-    varied = {name: given.pop(name) for name in _IN_AUGMENTATION if name in given}
+    varied = {_IN_AUGMENTATION[n]: given.pop(n) for n in list(given) if n in _IN_AUGMENTATION}
     if weights.get("sampler", "none") != "none":
         weights.setdefault("class_weights", False)
-    if "context" in given:
-        given["context"] = 5 if given["context"] else 0
     if "fs" in given:
         given["window"] = given["fs"]
-    config = for_protocol(given.pop("protocol"), **given)
+    config = for_protocol(given.pop("protocol"), given.pop("student", None), **given)
     if weights.get("class_weights", True):
-        own = usual_weights(config.task) | weights.get("weights", {})
+        own = usual_weights(config.task, student_of(config.branches, config.context)) | weights.get(
+            "weights", {}
+        )
         weights["weights"] = own
-    return replace(config, imbalance=Imbalance(**weights), augmentation=Augmentation(**varied))
+    return replace(
+        config,
+        imbalance=Imbalance(**weights),
+        augmentation=replace(config.augmentation, **varied),
+    )
 
 
 def _report(done: "list[Run]", out: Path, as_json: bool) -> None:

@@ -64,13 +64,16 @@ def to_float_network(student: SegmentStudent, start: int, purpose: Purpose) -> F
         token_bias=_floats(w.token_bias, start),
         head_weight=_floats(w.head, start),
         head_bias=_floats(w.head_bias, start),
+        hidden_weight=_floats(w.hidden, start),
+        hidden_bias=_floats(w.hidden_bias, start),
+        hidden_gain=int(student.hidden_gain[start]),
         pool_gain=_integers(student.pool_gain[start]),
         token_gain=_integers(student.token_gain[start]),
         mean_gain=int(student.mean_gain[start]),
         logit_scale=config.logit_scale,
     )
-    if config.activation == "tanh":
-        return network
+    if config.activation == "tanh" or not config.branches:
+        return network.replace(range_bits=()) if not config.branches else network
     # The student's gains count from the scale where a convolution reaches 1; a network that reads
     # its convolutions divided by 2^k needs k more.
     bits = range_bits(network)
@@ -87,27 +90,33 @@ def student_from_program(program: Program) -> SegmentStudent:
     config = StudentConfig(
         window=program.window,
         classes=len(program.labels),
-        depth=len(program.layers),
+        depth=max(1, len(program.layers)),
         context=program.context,
+        branches=bool(program.branches),
+        hidden=0 if program.hidden is None else len(program.hidden.bias),
         conv_bound="none",
         logit_scale=program.logit_scale,
     )
     student = SegmentStudent(config)
-    pairs = (
-        (student.conv_weight, [b.weight for b in program.branches]),
-        (student.conv_bias, [b.bias for b in program.branches]),
-        (student.token_weight, [layer.weight for layer in program.layers]),
-        (student.token_bias, [layer.bias for layer in program.layers]),
-        (student.head_weight, program.head.weight),
-        (student.head_bias, program.head.bias),
-    )
-    for parameter, integers in pairs:
-        parameter[0] = torch.from_numpy(np.stack(list(integers)).astype(np.float32)) / ONE
-    student.pool_gain[0] = torch.tensor(
-        [
-            FRACTION_BITS + s.pool_bits - b.shift
-            for b, s in zip(program.branches, program.segments, strict=True)
+    pairs = [(student.head_weight, [program.head.weight]), (student.head_bias, [program.head.bias])]
+    if program.branches:
+        pairs += [
+            (student.conv_weight, [b.weight for b in program.branches]),
+            (student.conv_bias, [b.bias for b in program.branches]),
+            (student.token_weight, [layer.weight for layer in program.layers]),
+            (student.token_bias, [layer.bias for layer in program.layers]),
         ]
+    if program.hidden is not None:
+        pairs += [
+            (student.hidden_weight, [program.hidden.weight]),
+            (student.hidden_bias, [program.hidden.bias]),
+        ]
+        student.hidden_gain[0] = FRACTION_BITS - program.hidden.shift
+    for parameter, integers in pairs:
+        values = torch.from_numpy(np.stack(integers).astype(np.float32)) / ONE
+        parameter[0] = values.reshape(parameter[0].shape)
+    student.pool_gain[0] = torch.tensor(
+        [FRACTION_BITS + s.pool_bits - b.shift for _, b, s in program.named_branches]
     )
     student.token_gain[0] = torch.tensor([FRACTION_BITS - x.shift for x in program.layers])
     student.mean_gain[0] = TOKEN_BITS - program.mean_shift

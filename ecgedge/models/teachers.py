@@ -40,7 +40,7 @@ class ResNet1d18(nn.Module):
     ----------
     classes : int
     context : int
-        0, or 5 RR-context values joined to the embedding before the last layer.
+        0, 5 or 13 context values joined to the embedding before the last layer.
     """
 
     starts = 1
@@ -82,6 +82,6 @@ class ResNet1d18(nn.Module):
         embedding = self.body((q / ONE).unsqueeze(1)).mean(-1)
         features = embedding
         if self.context:
-            assert context is not None, "this teacher needs the RR context of each beat"
-            features = torch.cat([embedding, context / ONE], dim=1)
+            assert context is not None, "this teacher needs the context of each beat"
+            features = torch.cat([embedding, context[:, : self.context] / ONE], dim=1)
         return self.head(features).unsqueeze(0), embedding.unsqueeze(0)

@@ -48,9 +48,14 @@ def shifted(counts: Tensor, window: int, reach: int) -> Tensor:
 
 
 def augmented(
-    examples: Examples, index: Tensor, how: Augmentation, device: torch.device
+    examples: Examples,
+    index: Tensor,
+    how: Augmentation,
+    device: torch.device,
+    *,
+    beats: bool = True,
 ) -> tuple[Tensor, Tensor]:
-    """Draw varied beats and their RR context.
+    """Draw varied beats and their context.
 
     Parameters
     ----------
@@ -60,14 +65,30 @@ def augmented(
     how : Augmentation
     device : torch.device
         Where the result goes.
+    beats : bool
+        False for a student that does not look at them: they are returned as they are.
 
     Returns
     -------
     q : Tensor (batch, window)
         Whole numbers in -127 ... 127.
-    context : Tensor (batch, 5)
+    context : Tensor (batch, 13)
         Whole numbers in -127 ... 127.
     """
+    context = examples.context[index].float()
+    if not beats:
+        return examples.q[index].to(device).float(), _noisy(context, how.context).to(device)
+    return _varied(examples, index, how, device), _noisy(context, how.context).to(device)
+
+
+def _noisy(context: Tensor, deviation: float) -> Tensor:
+    if deviation:
+        context = (context + deviation * torch.randn(context.shape)).round()
+    return context.clamp(-Q7_MAX, Q7_MAX)
+
+
+def _varied(examples: Examples, index: Tensor, how: Augmentation, device: torch.device) -> Tensor:
+    """Vary beats on their counts, and normalize them."""
     counts = examples.counts[index].to(device)
     reach = round(how.shift_ms * examples.fs / 1000)
     x = shifted(counts, examples.window, reach).float()
@@ -80,7 +101,4 @@ def augmented(
         x = x + peak * _uniform(x, 0.0, how.wander) * _sine(x, examples.fs, WANDER_HZ)
     if how.noise:
         x = x + peak * _uniform(x, 0.0, how.noise) * torch.randn(x.shape).to(x)
-    context = examples.context[index].float()
-    if how.context:
-        context = (context + how.context * torch.randn(context.shape)).round()
-    return normalize(x), context.clamp(-Q7_MAX, Q7_MAX).to(device)
+    return normalize(x)

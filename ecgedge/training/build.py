@@ -33,11 +33,14 @@ def build(config: TrainConfig) -> nn.Module:
             classes=classes,
             depth=config.depth,
             context=config.context,
+            branches=config.branches,
+            hidden=config.hidden,
             conv_bound=config.bound,
             activation=config.activation,
             token_dropout=config.token_dropout,
             dropout=config.dropout,
             logit_scale=config.logit_scale,
+            weight_noise=config.weight_noise,
         )
         return STUDENTS[config.model](student, config.restarts)
     if config.model in TEACHERS:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ecgedge.data.labels import label_map
 from ecgedge.data.splits import get_split
+from firmware_sim.context import CONTEXT_SIZE, RR_SIZE
 from firmware_sim.errors import EcgedgeError
 
 SCHEDULES = ("one-cycle", "plateau", "constant")
@@ -116,7 +117,7 @@ class TrainConfig:
         Samples per second; samples in a beat.
     lead : str
         Lead by name, or "first".
-    depth, context, bound, activation, token_dropout, dropout, logit_scale
+    depth, context, branches, hidden, bound, activation, token_dropout, dropout, logit_scale
         See `ecgedge.models.StudentConfig`.
     restarts : int
         Students trained side by side; validation picks one.
@@ -140,6 +141,10 @@ class TrainConfig:
         Share of the training records that is kept for validation.
     calibration : str
         How gains follow from activations: see `calib.ranges`.
+    weight_noise : float
+        Standard deviation of Gaussian noise that is added to every weight and bias in each step,
+        drawn anew, where 1 is the largest weight there can be: for hardware that holds its weights
+        as analog or optical values.
     seed : int
         Within 0 to 2^31 - 1.
     device : str
@@ -154,7 +159,9 @@ class TrainConfig:
     window: int = 360
     lead: str = "MLII"
     depth: int = 1
-    context: int = 5
+    context: int = RR_SIZE
+    branches: bool = True
+    hidden: int = 0
     bound: str = "l1"
     activation: str = "relu"
     token_dropout: float = 0.0
@@ -175,6 +182,7 @@ class TrainConfig:
     settle: float = 0.9
     validation_share: float = 0.3
     calibration: str = "percentile"
+    weight_noise: float = 0.0
     seed: int = 0
     device: str = "auto"
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -207,6 +215,8 @@ class TrainConfig:
             raise EcgedgeError("a learning rate must be above 0.")
         if not 0 <= self.settle <= 1:
             raise EcgedgeError("the share of epochs to settle must lie within 0 to 1.")
+        if not 0 <= self.weight_noise <= 1:
+            raise EcgedgeError("the weight noise must lie within 0 to 1.")
         if not 0 < self.validation_share < 1:
             raise EcgedgeError("the validation share must lie between 0 and 1.")
 
@@ -224,27 +234,69 @@ class TrainConfig:
 FUSION_WEIGHT = {"F": 2.0}
 """Fusion beats are too few to be learned: their full weight would only cost N beats."""
 
+CONTEXT, SEGMENTS, BEAT = "context", "segments", "beat"
+STUDENTS: dict[str, dict[str, Any]] = {
+    CONTEXT: {
+        "branches": False,
+        "context": CONTEXT_SIZE,
+        "hidden": 8,
+        "logit_scale": 4,
+        "learning_rate": 5e-3,
+        "draws": 25_000,
+        "batch": 512,
+        "epochs": 16,
+        "fine_epochs": 4,
+        "augmentation": Augmentation(context=6.0),
+    },
+    SEGMENTS: {"context": RR_SIZE},
+    BEAT: {"depth": 3, "context": 0},
+}
+"""Students by name: what they see, and the training that suits them (docs/accuracy.md)."""
+CONTEXT_WEIGHTS = {"N": 1.0, "S": 6.0, "V": 1.0, "F": 1.0}
+"""Chosen by cross-validation over DS1: more costs +P of S, less its Se."""
 
-def usual_weights(task: str) -> dict[str, float]:
-    """Return the weights of single labels that a task starts from."""
-    return dict(FUSION_WEIGHT) if "F" in label_map(task).labels else {}
+
+def usual_student(task: str) -> str:
+    """Return the student that a task starts from: two classes are told from the beat alone."""
+    return BEAT if len(label_map(task).labels) == 2 else CONTEXT
 
 
-def for_protocol(protocol: str, **changes: Any) -> TrainConfig:
-    """Return the configuration that fits a protocol, with changes.
+def student_of(branches: bool, context: int) -> str:
+    """Name the student that has branches or not, and so many context values."""
+    if not branches:
+        return CONTEXT
+    return SEGMENTS if context else BEAT
 
-    Without a task of its own, a protocol brings its lead and task. Tasks with two classes use
-    three token layers and no RR context, the others one layer and RR context.
+
+def usual_weights(task: str, student: str | None = None) -> dict[str, float]:
+    """Return the weights of single labels that a task and a student start from."""
+    labels = label_map(task).labels
+    if (student or usual_student(task)) == CONTEXT:
+        return {name: weight for name, weight in CONTEXT_WEIGHTS.items() if name in labels}
+    return dict(FUSION_WEIGHT) if "F" in labels else {}
+
+
+def for_protocol(protocol: str, student: str | None = None, **changes: Any) -> TrainConfig:
+    """Return the configuration that fits a protocol and a student, with changes.
+
+    Without a task of its own, a protocol brings its lead and task; without a student, the task
+    brings the one that suits it.
+
+    Raises
+    ------
+    EcgedgeError
+        When the student is unknown.
     """
     split = get_split(protocol)
     task = changes.setdefault("task", split.task)
-    binary = len(label_map(task).labels) == 2
+    student = student or usual_student(task)
+    if student not in STUDENTS:
+        raise EcgedgeError(f"student {student!r} is unknown; choose one of {', '.join(STUDENTS)}.")
     defaults: dict[str, Any] = {
         "lead": split.lead,
-        "imbalance": Imbalance(weights=usual_weights(task)),
+        "imbalance": Imbalance(weights=usual_weights(task, student)),
+        **STUDENTS[student],
     }
-    if binary:
-        defaults |= {"depth": 3, "context": 0}
     return TrainConfig(protocol=protocol, **(defaults | changes))
 
 

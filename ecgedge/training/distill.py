@@ -11,7 +11,7 @@ from torch import Tensor
 from ecgedge import runs
 from ecgedge.training import folder as run_folder
 from ecgedge.training.build import BATCH, config_of, load_model, starts_of
-from ecgedge.training.config import TrainConfig, from_json, to_json
+from ecgedge.training.config import Augmentation, TrainConfig, from_json, to_json
 from ecgedge.training.examples import Examples
 from ecgedge.training.finish import selection_metric
 from ecgedge.training.losses import Distillation, DistillationLoss
@@ -19,6 +19,7 @@ from ecgedge.training.progress import Watch
 from ecgedge.training.train import Data, read_data, train_or_go_on, train_run
 from ecgedge.training.validation import validate
 from firmware_sim.errors import EcgedgeError
+from firmware_sim.program import CHANNELS
 
 COPIED = (
     runs.CHECKPOINT,
@@ -75,6 +76,7 @@ def teacher_config(
         learning_rate=1e-3,
         weight_decay=1e-4,
         bound="none",
+        augmentation=Augmentation(),
     )
 
 
@@ -121,7 +123,8 @@ def _make_loss(
 ) -> DistillationLoss:
     logits, features = teacher_outputs(teacher, data.train)
     torch.manual_seed(config.seed)
-    return DistillationLoss(how, logits, features, data.train.y, starts_of(config))
+    own = config.hidden or CHANNELS
+    return DistillationLoss(how, logits, features, data.train.y, starts_of(config), own)
 
 
 def _adopt_baseline(out: Path, baseline: runs.Run, extra: dict[str, Any], watch: Watch) -> runs.Run:

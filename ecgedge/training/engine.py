@@ -17,7 +17,7 @@ Layers = dict[str, NDArray[np.int32]]
 
 def _beat_first(name: str, value: Tensor) -> Tensor:
     """Take the only start; pools and tokens are (4, beats, tokens) inside the student."""
-    return value[0] if name in ("mean", "scores") else value[0].transpose(0, 1)
+    return value[0] if name in ("mean", "hidden", "scores") else value[0].transpose(0, 1)
 
 
 @torch.inference_mode()
@@ -38,15 +38,16 @@ def integer_layers(student: SegmentStudent, q: Integers, context: Integers | Non
     """
     beats = torch.from_numpy(q.astype(np.float32))
     rhythm = None if context is None else torch.from_numpy(context.astype(np.float32))
-    conv = student.convolutions(beats, 0)
+    conv = student.convolutions(beats, 0) if student.config.branches else {}
     rest = {n: _beat_first(n, v) for n, v in student.trace(beats, rhythm, fixed=True).items()}
-    scores = rest.pop("scores")
-    found: Layers = {"beat": q.astype(np.int32)}
+    last = {name: rest.pop(name) for name in ("hidden", "scores") if name in rest}
+    found: Layers = {"beat": q.astype(np.int32)} if student.config.branches else {}
     for name, value in (conv | rest).items():
         found[name] = value.numpy().astype(np.int32)
     if student.config.context and context is not None:
-        found["context"] = context.astype(np.int32)
-    found["scores"] = scores.numpy().astype(np.int32)
+        found["context"] = context[:, : student.config.context].astype(np.int32)
+    for name, value in last.items():
+        found[name] = value.numpy().astype(np.int32)
     return found
 
 

@@ -36,7 +36,7 @@ def calibrate_gains(
         gain below 0 is not chosen, so that wider bounds clip in the pool.
     q : Tensor (n, window)
         A few thousand beats.
-    context : Tensor (n, 5) or None
+    context : Tensor (n, 5 or 13) or None
     method : str
         Key of `calib.ranges.METHODS`.
 
@@ -47,6 +47,19 @@ def calibrate_gains(
     """
     training = student.training
     student.eval()
+    if student.config.branches:
+        _calibrate_tokens(student, q, context, method)
+    if student.config.hidden:
+        student.hidden_gain.fill_(PROBE)
+        found = student.trace(q, context, fixed=False)
+        student.hidden_gain.copy_(_choose(found["hidden"], method, MAX_TOKEN_GAIN))
+    student.train(training)
+
+
+def _calibrate_tokens(
+    student: SegmentStudent, q: Tensor, context: Tensor | None, method: str
+) -> None:
+    """Set the gains from the pools to the mean."""
     student.pool_gain.fill_(PROBE)
     found = student.trace(q, context, fixed=False)
     for i, name in enumerate(BRANCHES):
@@ -59,4 +72,3 @@ def calibrate_gains(
     student.mean_gain.fill_(PROBE)
     found = student.trace(q, context, fixed=False)
     student.mean_gain.copy_(_choose(found["mean"], method, MAX_MEAN_GAIN))
-    student.train(training)

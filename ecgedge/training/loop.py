@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ecgedge.models import STUDENTS
 from ecgedge.models.student import SegmentStudent
 from ecgedge.training.augment import augmented
 from ecgedge.training.best import Best
@@ -127,7 +128,8 @@ def calibrate_fit(
 ) -> None:
     """Set the gains of all starts on varied training beats."""
     index = torch.randperm(len(train))[:CALIBRATION_BEATS]
-    q, context = augmented(train, index, config.augmentation, device)
+    looks = student.config.branches
+    q, context = augmented(train, index, config.augmentation, device, beats=looks)
     calibrate_gains(student, q, context, config.calibration)
 
 
@@ -146,6 +148,7 @@ class _Loop:
         self.fit, self.train, self.config, self.phase = fit, train, config, phase
         self.device, self.loss = device, loss.to(device)
         self.starts = len(fit.best.score)
+        self.looks = config.branches or config.model not in STUDENTS
         self.counts = train.class_counts(len(config.labels))
         self.parameters = [*fit.model.parameters(), *loss.parameters()]
         self.optimizer = torch.optim.Adam(
@@ -179,7 +182,9 @@ class _Loop:
         total, rate = torch.zeros(self.starts), 0.0
         for i, index in enumerate(torch.split(order, config.batch)):
             rate = self.set_rate(epoch * self.steps + i)
-            q, context = augmented(self.train, index, config.augmentation, self.device)
+            q, context = augmented(
+                self.train, index, config.augmentation, self.device, beats=self.looks
+            )
             batch = Batch(index, q, context, self.train.y[index].to(self.device), weights, warm)
             logits, features = self.fit.model(q, context, fixed=self.phase.fixed)
             losses = self.loss(logits, features, batch)

@@ -158,5 +158,5 @@ def test_what_cannot_be_built_is_refused(wrong: dict[str, object]) -> None:
 
 
 def test_context_is_asked_for() -> None:
-    with pytest.raises(EcgedgeError, match="RR context"):
+    with pytest.raises(EcgedgeError, match="context"):
         SegmentStudent(StudentConfig(context=5))(beats(3))
