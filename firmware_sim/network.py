@@ -219,8 +219,9 @@ def run(
     ]
     after = _after_pools(program, pools, context)
     found: Layers = {}
-    if layers and program.branches:
-        found["beat"] = q.astype(np.int32)
+    if layers:
+        if program.branches:
+            found["beat"] = q.astype(np.int32)
         for name, branch, segment in program.named_branches:
             found[f"{name}.conv"] = convolution(q, branch, segment)
         for kind, values in {"sum": sums, "pool": pools}.items():

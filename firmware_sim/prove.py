@@ -1,7 +1,7 @@
 """The proof of a program: no input can overflow anything, and how narrow each integer may be.
 
 Three parts, each in a module of `firmware_sim.proof`: the network, from ADC counts to the beat, and
-detector, rhythm and pending beats over streams of samples without end.
+detector, rhythm, shape and pending beats over streams of samples without end.
 """
 
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from firmware_sim.detector_timing import FS_MAX_HZ, FS_MIN_HZ
 from firmware_sim.formats import ONE, Q7_MAX
-from firmware_sim.program import BRANCHES, Program, Segment
+from firmware_sim.program import Program, Segment
 from firmware_sim.proof.beat import prove_beat
 from firmware_sim.proof.interval import Quantity
-from firmware_sim.proof.network import Reach, prove_network
+from firmware_sim.proof.network import HIDDEN, Reach, prove_network
 from firmware_sim.proof.stream import prove_stream
 
 
@@ -33,7 +33,7 @@ class Proof:
     normalization : tuple of Quantity
         From ADC counts to the beat, for all windows of int16 samples.
     stream : tuple of Quantity
-        Detector, rhythm and pending beats, for all streams of int16 samples; empty when the
+        Detector, rhythm, shape and pending beats, for all streams of int16 samples; empty when the
         detector does not work at the program's rate.
     """
 
@@ -76,7 +76,7 @@ class Proof:
         Parameters
         ----------
         name : str
-            As in `Reach`: `P.conv`, `P.pool`, ..., `tokens.1`, ..., `mean`, `scores`.
+            As in `Reach`: `P.conv`, `P.pool`, ..., `tokens.1`, ..., `mean`, `hidden`, `scores`.
 
         Returns
         -------
@@ -106,7 +106,7 @@ def prove(program: Program) -> Proof:
         window=program.window,
         layers=prove_network(program),
         normalization=prove_beat(program.window),
-        stream=prove_stream(program.fs, program.window) if streams else (),
+        stream=prove_stream(program.fs, program.window, program.context) if streams else (),
     )
 
 
@@ -140,8 +140,10 @@ def worst_beats(program: Program) -> NDArray[np.int8]:
 
     Returns
     -------
-    (n, window) int8
+    (n, window) int8, without branches one beat of zeros
     """
+    if not program.branches:
+        return np.zeros((1, program.window), dtype=np.int8)
     beats = []
     for branch in program.branches:
         for row in branch.weight:
@@ -149,9 +151,29 @@ def worst_beats(program: Program) -> NDArray[np.int8]:
             for phase in range(len(row)):
                 beat = np.resize(np.roll(pattern, phase), program.window)
                 beats += [beat, -beat]
-    segments = {f"{name}.pool": s for name, s in zip(BRANCHES, program.segments, strict=True)}
+    segments = {f"{name}.pool": segment for name, _, segment in program.named_branches}
     for reach in prove_network(program):
         for witness in (reach.witness_min, reach.witness_max):
             if reach.name in segments and witness is not None:
                 beats.append(witness_beat(program.window, segments[reach.name], witness))
     return np.unique(np.array(beats, dtype=np.int8), axis=0)
+
+
+def worst_contexts(program: Program) -> NDArray[np.int8]:
+    """Return contexts that drive the hidden layer to its bounds.
+
+    For each unit those that attain its least and its greatest sum, where there are branches
+    together with mean values that are proved to be possible one by one.
+
+    Returns
+    -------
+    (n, program.context) int8, empty without context or hidden layer
+    """
+    found = [
+        witness[len(witness) - program.context :]
+        for reach in prove_network(program)
+        for witness in (reach.witness_min, reach.witness_max)
+        if reach.name == HIDDEN and witness is not None
+    ]
+    rows = np.array(found, dtype=np.int8).reshape(len(found), program.context)
+    return np.unique(rows, axis=0)

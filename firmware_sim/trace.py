@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware_sim.formats import FRACTION_BITS
-from firmware_sim.network import run
+from firmware_sim.network import hidden_sums, run
 from firmware_sim.program import BRANCHES, Program
 
 
@@ -27,7 +27,7 @@ class Difference:
         The simulator's integer and the engine's.
     accumulator : int or None
         The simulator's accumulator behind the expected integer, before shift and clip; None where
-        the layer has none (the beat and the RR context are inputs).
+        the layer has none (the beat and its context are inputs).
     """
 
     beat: int
@@ -138,7 +138,7 @@ def accumulator(
     ----------
     program : Program
     q, context
-        One beat: (1, window) and (1, 5) or None.
+        One beat: (1, window) and (1, program.context or more) or None.
     layer : str
         Layer name.
     place : tuple of int
@@ -155,6 +155,10 @@ def accumulator(
         return int(layers[layer][0][place])
     if layer == "mean":
         return int(layers[f"tokens.{len(program.layers)}"][0, place[0]].sum())
+    if layer == "hidden" and program.hidden is not None:
+        features = [layers[name] for name in ("mean", "context") if name in layers]
+        sums = hidden_sums(np.concatenate(features, axis=1).astype(np.int64), program.hidden)
+        return int(sums[0, place[0]])
     if suffix == "pool":
         branch = BRANCHES.index(kind)
         return _pool_sum(program, layers, branch, place[0], place[1])

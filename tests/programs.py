@@ -5,7 +5,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from calib.quantize import round_l1
-from firmware_sim.program import Branch, Head, Hidden, Layer, Program, segments
+from firmware_sim.program import (
+    CONTEXT_SIZES,
+    Branch,
+    Head,
+    Hidden,
+    Layer,
+    Program,
+    segments,
+)
+from firmware_sim.rhythm import RR_SIZE
 
 LABELS = ("N", "S", "V", "F", "Q")
 
@@ -63,15 +72,18 @@ def random_program(
 
 
 @st.composite
-def programs(draw: st.DrawFn) -> Program:
+def programs(draw: st.DrawFn, *, with_branches: bool = False) -> Program:
     """Programs of every shape that the format has."""
+    branches = with_branches or draw(st.booleans())
     return random_program(
         draw(st.integers(0, 2**32 - 1)),
         window=draw(st.sampled_from([125, 250, 360, 361, 500])),
         classes=draw(st.integers(2, 5)),
-        context=draw(st.sampled_from([0, 5])),
+        context=draw(st.sampled_from(CONTEXT_SIZES if branches else CONTEXT_SIZES[1:])),
         depth=draw(st.integers(1, 3)),
         bound=draw(st.sampled_from(["l1", "tanh"])),
+        hidden=draw(st.integers(0 if branches else 1, 9)),
+        branches=branches,
     )
 
 
@@ -91,9 +103,9 @@ def hostile_beats(window: int, n: int, seed: int) -> NDArray[np.int8]:
     return np.concatenate([np.array(beats), random]).astype(np.int8)
 
 
-def hostile_contexts(n: int, seed: int) -> NDArray[np.int8]:
-    """Random RR contexts with rails among them, (n, 5)."""
+def hostile_contexts(n: int, seed: int, size: int = RR_SIZE) -> NDArray[np.int8]:
+    """Random contexts with rails among them, (n, size)."""
     rng = np.random.default_rng(seed)
-    context = rng.integers(-127, 128, (n, 5))
-    context[rng.random((n, 5)) < 0.2] = 127
+    context = rng.integers(-127, 128, (n, size))
+    context[rng.random((n, size)) < 0.2] = 127
     return context.astype(np.int8)

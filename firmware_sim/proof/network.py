@@ -4,10 +4,12 @@ Convolutions are linear in the samples of a beat and pools are convex in them, s
 all beats is exact and comes with samples that attain it (`kind` "beat"). From the token layers on,
 each accumulator is linear in its own inputs; its reach is what it takes while they range over the
 intervals that are proved for them, and comes with such inputs (`kind` "layer"). That a beat can
-cause these inputs together is not claimed: the reach holds all beats, and may be wider.
+cause these inputs together is not claimed: the reach holds all beats, and may be wider. Without
+branches the hidden layer is linear in the context itself: its reach is exact, and comes with a
+context that attains it (`kind` "context").
 
-A beat here is any window of integers in -127 ... 127, whether a signal can be normalized to it or
-not.
+A beat or a context here is any array of integers in -127 ... 127, whether a signal can be
+normalized to it or not.
 """
 
 from dataclasses import dataclass
@@ -16,13 +18,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_sim.formats import FRACTION_BITS, Q7_MAX, relu, rshift
+from firmware_sim.formats import FRACTION_BITS, Q7_MAX, relu, rshift, sat
 from firmware_sim.program import (
-    BRANCHES,
     CHANNELS,
     TAPS,
     TOKEN_COUNT,
     Branch,
+    Hidden,
     Layer,
     Program,
     Segment,
@@ -33,7 +35,10 @@ from firmware_sim.proof.pool import pool_reach
 DIFFERENCE = "score difference"
 """Name of what a program of two classes compares with its threshold: score 1 - score 0."""
 
-Kind = Literal["beat", "layer"]
+HIDDEN = "hidden"
+"""Name of the hidden layer: the only one whose values saturate at both ends."""
+
+Kind = Literal["beat", "context", "layer"]
 Witness = tuple[int, ...]
 Integers = NDArray[np.int64]
 Ends = tuple[Integers, Integers]
@@ -48,9 +53,9 @@ class Reach:
     ----------
     name : str
         Layer, as `firmware_sim.network.Output` names it: `P.conv`, `P.pool`, ..., `tokens.1`, ...,
-        `mean`, `scores`; with two classes also `score difference`.
+        `mean`, `hidden`, `scores`; with two classes also `score difference`.
     channel : int
-        Output channel.
+        Output channel, hidden unit or class.
     min, max : int
         Least and greatest final value of the accumulator.
     partial_min, partial_max : int
@@ -63,11 +68,12 @@ class Reach:
     activation_min, activation_max : int or None
         What it becomes after shift and clip; None for accumulators that are not shifted.
     exact : bool
-        Whether beats attain `min` and `max`; else they are bounds for all beats.
+        Whether beats (or contexts) attain `min` and `max`; else they are bounds for all of them.
     kind : str
         What the witnesses are. `beat`: neighbouring samples, from the first one of the branch's
-        segment on. `layer`: the layer's own inputs, each in the interval that is proved for it (a
-        token's four channels, a channel's eight tokens, the features and the RR context).
+        segment on. `context`: a context. `layer`: the layer's own inputs, each in the interval that
+        is proved for it (a token's four channels, a channel's eight tokens, the mean values with
+        the context after them, the hidden units).
     witness_min, witness_max : tuple of int or None
         Inputs that give `min` and `max`; None where `min` is a bound that none is known for.
     """
@@ -124,10 +130,10 @@ def _widest(forms: list[_Form]) -> _Form:
     return _Form((low.ends[0], high.ends[1]), partial, (low.witnesses[0], high.witnesses[1]))
 
 
-def _rounded(ends: tuple[int, int], shift: int) -> tuple[int, int]:
-    """Activation interval after the rounding shift and the clip into 0 ... 127."""
-    low, high = (int(relu(rshift(np.array(v, dtype=np.int64), shift))) for v in ends)
-    return low, high
+def activation(name: str, accumulator: int, shift: int) -> int:
+    """Return what an accumulator becomes after its rounding shift and its layer's clip."""
+    value = rshift(np.array(accumulator, dtype=np.int64), shift)
+    return int(sat(value) if name == HIDDEN else relu(value))
 
 
 def reach_of(
@@ -156,10 +162,10 @@ def reach_of(
         The rounding shift that follows, if one does.
     """
     low, high = partial
-    activation: tuple[int | None, int | None] = (None, None)
+    activations: tuple[int | None, int | None] = (None, None)
     if shift is not None:
         high = max(high, ends[1] + ((1 << shift) >> 1))
-        activation = _rounded(ends, shift)
+        activations = (activation(name, ends[0], shift), activation(name, ends[1], shift))
     width = width_of(low, high)
     return Reach(
         name=name,
@@ -170,9 +176,9 @@ def reach_of(
         partial_max=high,
         width_bits=width,
         spare_bits=width - signed_bits(low, high) if width else 0,
-        activation_min=activation[0],
-        activation_max=activation[1],
-        exact=kind == "beat" and None not in witnesses,
+        activation_min=activations[0],
+        activation_max=activations[1],
+        exact=kind != "layer" and None not in witnesses,
         kind=kind,
         witness_min=witnesses[0],
         witness_max=witnesses[1],
@@ -217,7 +223,7 @@ def _branches(program: Program) -> tuple[list[Reach], Ends]:
     """Convolutions and pools, and the ends of the eight tokens, (4, 8) each."""
     found: list[Reach] = []
     lows, highs = [], []
-    for name, branch, segment in zip(BRANCHES, program.branches, program.segments, strict=True):
+    for name, branch, segment in program.named_branches:
         pools = _pools(name, branch, segment)
         found += [*_convolution(name, branch), *pools]
         low, high = _activations(pools)
@@ -240,7 +246,9 @@ def _token_layer(name: str, layer: Layer, tokens: Ends) -> tuple[list[Reach], En
             for token in range(TOKEN_COUNT)
         ]
         for token, form in enumerate(forms):
-            low[channel, token], high[channel, token] = _rounded(form.ends, layer.shift)
+            low[channel, token], high[channel, token] = (
+                activation(name, end, layer.shift) for end in form.ends
+            )
         widest = _widest(forms)
         found.append(
             reach_of(
@@ -269,10 +277,37 @@ def _mean(tokens: Ends, shift: int) -> list[Reach]:
     return found
 
 
-def _scores(program: Program, features: Ends) -> list[Reach]:
+def _rails(n: int) -> Ends:
+    """Ends of n values that can be anything."""
+    return np.full(n, -Q7_MAX, dtype=np.int64), np.full(n, Q7_MAX, dtype=np.int64)
+
+
+def _joined(*parts: Ends) -> Ends:
+    """Ends of several values side by side."""
+    low, high = (np.concatenate([part[end] for part in parts]) for end in (0, 1))
+    return low, high
+
+
+def _hidden(hidden: Hidden, inputs: Ends, kind: Kind) -> list[Reach]:
+    found = []
+    for unit, (weight, bias) in enumerate(zip(hidden.weight, hidden.bias, strict=True)):
+        form = _linear(weight, int(bias), inputs)
+        found.append(
+            reach_of(
+                HIDDEN,
+                unit,
+                form.ends,
+                form.partial,
+                form.witnesses,
+                kind=kind,
+                shift=hidden.shift,
+            )
+        )
+    return found
+
+
+def _scores(program: Program, inputs: Ends) -> list[Reach]:
     """The scores, and their difference where the decision is made with it."""
-    context = np.full(program.context, Q7_MAX, dtype=np.int64)
-    inputs = np.concatenate([features[0], -context]), np.concatenate([features[1], context])
     weight, bias = program.head.weight.astype(np.int64), program.head.bias.astype(np.int64)
     rows = [("scores", i, weight[i], int(bias[i])) for i in range(len(weight))]
     if program.threshold is not None:
@@ -282,6 +317,15 @@ def _scores(program: Program, features: Ends) -> list[Reach]:
         form = _linear(row, offset, inputs)
         found.append(reach_of(name, channel, form.ends, form.partial, form.witnesses, kind="layer"))
     return found
+
+
+def _until_mean(program: Program) -> list[Reach]:
+    """Branches, token layers and mean."""
+    found, tokens = _branches(program)
+    for i, layer in enumerate(program.layers, start=1):
+        reaches, tokens = _token_layer(f"tokens.{i}", layer, tokens)
+        found += reaches
+    return found + _mean(tokens, program.mean_shift)
 
 
 def prove_network(program: Program) -> tuple[Reach, ...]:
@@ -295,11 +339,18 @@ def prove_network(program: Program) -> tuple[Reach, ...]:
     -------
     tuple of Reach
         One for every accumulator, in the order of computation: convolutions and pools of the four
-        branches, token layers, mean, scores, and with two classes the score difference.
+        branches, token layers and mean where there are branches, the hidden layer where there is
+        one, scores, and with two classes the score difference.
     """
-    found, tokens = _branches(program)
-    for i, layer in enumerate(program.layers, start=1):
-        reaches, tokens = _token_layer(f"tokens.{i}", layer, tokens)
-        found += reaches
-    mean = _mean(tokens, program.mean_shift)
-    return (*found, *mean, *_scores(program, _activations(mean)))
+    found: list[Reach] = []
+    inputs = _rails(program.context)
+    kind: Kind = "context"
+    if program.branches:
+        found = _until_mean(program)
+        inputs = _joined(_activations(found[-CHANNELS:]), inputs)
+        kind = "layer"
+    if program.hidden is not None:
+        units = _hidden(program.hidden, inputs, kind)
+        found += units
+        inputs = _activations(units)
+    return (*found, *_scores(program, inputs))

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from firmware_sim import network
-from firmware_sim.formats import relu, rshift
 from firmware_sim.program import BRANCHES, CHANNELS, Program
-from firmware_sim.proof.network import DIFFERENCE, Reach, Witness
+from firmware_sim.proof.network import DIFFERENCE, HIDDEN, Reach, Witness, activation
 from firmware_sim.prove import Proof, witness_beat
 
 
@@ -44,16 +43,16 @@ def replay(program: Program, proof: Proof) -> Replay:
     """
     count, failures = 0, []
     for reach in proof.layers:
-        for end, witness, stated, activation in _claims(reach):
+        for end, witness, stated, becomes in _claims(reach):
             count += 1
             accumulator, shift = _accumulator(program, reach, witness)
             place = f"{reach.name} channel {reach.channel}: the witness of its {end}"
             if accumulator != stated:
                 failures.append(f"{place} gives {accumulator}, not {stated}.")
             elif shift is not None:
-                seen = int(relu(rshift(np.array(accumulator, dtype=np.int64), shift)))
-                if seen != activation:
-                    failures.append(f"{place} gives the activation {seen}, not {activation}.")
+                seen = activation(reach.name, accumulator, shift)
+                if seen != becomes:
+                    failures.append(f"{place} gives the activation {seen}, not {becomes}.")
     return Replay(count, tuple(failures))
 
 
@@ -77,6 +76,9 @@ def _accumulator(program: Program, reach: Reach, witness: Witness) -> tuple[int,
         return int(sums[0, reach.channel, 0]), layer.shift
     if reach.name == "mean":
         return int(network.mean_sums(inputs.reshape(1, 1, -1))[0, 0]), program.mean_shift
+    if reach.name == HIDDEN and program.hidden is not None:
+        sums = network.hidden_sums(inputs.reshape(1, -1), program.hidden)
+        return int(sums[0, reach.channel]), program.hidden.shift
     scores = network.head_scores(inputs.reshape(1, -1), program.head)[0]
     if reach.name == DIFFERENCE:
         return int(scores[1] - scores[0]), None

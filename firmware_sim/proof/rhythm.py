@@ -2,13 +2,20 @@
 
 from firmware_sim.formats import ONE, Q7_MAX, rdiv, rshift
 from firmware_sim.proof.detector import SPAN
-from firmware_sim.proof.interval import Interval, Quantity, least, quantity, rising
+from firmware_sim.proof.interval import Interval, Quantity, hull, least, quantity, rising
 from firmware_sim.proof.times import Times
-from firmware_sim.rhythm import LAST, RR_MAX_S, SLOW_FRACTION_BITS, SLOW_SHIFT
+from firmware_sim.rhythm import (
+    IRREGULAR_GAIN,
+    LAST,
+    RR_MAX_S,
+    RR_SIZE,
+    SLOW_FRACTION_BITS,
+    SLOW_SHIFT,
+)
 
 
-def _deviation(name: str, x: Interval, reference: Interval) -> list[Quantity]:
-    """sat(rdiv(128 (x - reference), reference)), operation by operation."""
+def prove_deviation(name: str, x: Interval, reference: Interval) -> list[Quantity]:
+    """Prove sat(rdiv(128 (x - reference), reference)), operation by operation."""
     scaled = (x - reference) * ONE
     numerator = scaled * 2 + reference
     quotient = Interval(
@@ -24,12 +31,37 @@ def _deviation(name: str, x: Interval, reference: Interval) -> list[Quantity]:
     ]
 
 
-def prove_rhythm(times: Times) -> tuple[Quantity, ...]:
+def _more_values(counted: Interval, slow: Interval, timeout: int) -> list[Quantity]:
+    """The values after the first five: intervals against each other, and how irregular they are."""
+    after = Interval(1, timeout)
+    change = Interval(0, counted.high - counted.low)
+    scaled = change * (ONE * IRREGULAR_GAIN << SLOW_FRACTION_BITS)
+    irregular = Interval(rdiv(scaled.low, slow.high), rdiv(scaled.high, slow.low))
+    return [
+        quantity("rhythm.after_counted", after, "at most the time-out"),
+        *prove_deviation("rhythm.after_before", after, counted),
+        *prove_deviation("rhythm.before_earlier", counted, counted),
+        *prove_deviation("rhythm.before_longest", counted, counted),
+        quantity("rhythm.irregular", change, "neighbours among the last ten; so their median"),
+        quantity("rhythm.irregular.scaled", scaled, "128 * 4 * 16 times the median"),
+        quantity(
+            "rhythm.irregular.numerator",
+            hull(scaled * 2, scaled * 2 + slow),
+            "2 scaled + slow, as rdiv has it",
+        ),
+        quantity("rhythm.irregular.denominator", slow * 2, "2 slow"),
+        quantity("rhythm.irregular.quotient", irregular, "before it is clipped"),
+    ]
+
+
+def prove_rhythm(times: Times, context: int = RR_SIZE) -> tuple[Quantity, ...]:
     """Prove what the RR arithmetic computes, and what quality looks at.
 
     Parameters
     ----------
     times : Times
+    context : int
+        Context values of the program: with more than five, all of `firmware_sim.rhythm`.
 
     Returns
     -------
@@ -65,10 +97,11 @@ def prove_rhythm(times: Times) -> tuple[Quantity, ...]:
         quantity("rhythm.timeout", Interval(0, times.timeout), "2 slow / 16, rounded up"),
         quantity("rhythm.sum", total, "ten counted intervals at most"),
         quantity("rhythm.after", after, "found by the deadline, or the time-out"),
-        *_deviation("rhythm.before_slow", scaled, slow),
-        *_deviation("rhythm.after_slow", after << SLOW_FRACTION_BITS, slow),
-        *_deviation("rhythm.before_ten", total, total),
-        *_deviation("rhythm.slow_second", slow, second),
+        *prove_deviation("rhythm.before_slow", scaled, slow),
+        *prove_deviation("rhythm.after_slow", after << SLOW_FRACTION_BITS, slow),
+        *prove_deviation("rhythm.before_ten", total, total),
+        *prove_deviation("rhythm.slow_second", slow, second),
+        *(_more_values(counted, slow, times.timeout) if context > RR_SIZE else ()),
         quantity("rhythm.context", Interval(-Q7_MAX, Q7_MAX), "saturates"),
         quantity("quality.span", Interval(0, SPAN), "largest minus smallest count"),
         quantity("quality.run", Interval(0, times.window), "samples at a rail in a row"),

@@ -3,9 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from firmware_sim.context import CONTEXT_SIZE
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.network import decide, run
-from firmware_sim.program import BRANCHES, Program
+from firmware_sim.program import Program
 from tests.programs import hostile_beats, hostile_contexts, programs, random_program
 
 
@@ -17,6 +18,9 @@ def plain_scores(program: Program, q: list[int], context: list[int]) -> list[int
 
     def relu(v: int) -> int:
         return min(max(v, 0), 127)
+
+    def dense(rows: list[tuple[list[int], int]], inputs: list[int]) -> list[int]:
+        return [sum(map(int.__mul__, w, inputs)) + (b << 7) for w, b in rows]
 
     tokens: list[list[int]] = []
     for branch, segment in zip(program.branches, program.segments, strict=True):
@@ -32,22 +36,24 @@ def plain_scores(program: Program, q: list[int], context: list[int]) -> list[int
             tokens.append(values)
     for layer in program.layers:
         rows = list(zip(layer.weight.tolist(), layer.bias.tolist(), strict=True))
-        tokens = [
-            [relu(rshift(sum(map(int.__mul__, w, t)) + (b << 7), layer.shift)) for w, b in rows]
-            for t in tokens
-        ]
-    features = [relu(rshift(sum(t[c] for t in tokens), program.mean_shift)) for c in range(4)]
-    if program.context:
-        features += context
+        tokens = [[relu(rshift(a, layer.shift)) for a in dense(rows, t)] for t in tokens]
+    features = []
+    if tokens:
+        features = [relu(rshift(sum(t[c] for t in tokens), program.mean_shift)) for c in range(4)]
+    features += context[: program.context]
+    if program.hidden:
+        hidden = program.hidden
+        rows = list(zip(hidden.weight.tolist(), hidden.bias.tolist(), strict=True))
+        features = [min(max(rshift(a, hidden.shift), -127), 127) for a in dense(rows, features)]
     rows = list(zip(program.head.weight.tolist(), program.head.bias.tolist(), strict=True))
-    return [sum(map(int.__mul__, w, features)) + (b << 7) for w, b in rows]
+    return dense(rows, features)
 
 
 @given(programs(), st.integers(0, 1000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_the_network_is_the_definition(program, seed):
     q = hostile_beats(program.window, 14, seed)
-    context = hostile_contexts(len(q), seed)
+    context = hostile_contexts(len(q), seed, CONTEXT_SIZE)
     expected = [
         plain_scores(program, a, b) for a, b in zip(q.tolist(), context.tolist(), strict=True)
     ]
@@ -55,13 +61,13 @@ def test_the_network_is_the_definition(program, seed):
 
 
 @given(programs(), st.integers(0, 1000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_layers_agree_with_each_other_and_with_the_fast_path(program, seed):
     q = hostile_beats(program.window, 14, seed)
-    context = hostile_contexts(len(q), seed)
+    context = hostile_contexts(len(q), seed, CONTEXT_SIZE)
     fast, kept = run(program, q, context), run(program, q, context, layers=True)
     assert np.array_equal(fast.scores, kept.scores)
-    for name, branch, segment in zip(BRANCHES, program.branches, program.segments, strict=True):
+    for name, branch, segment in program.named_branches:
         rows = np.maximum(kept.layers[f"{name}.conv"], 0).astype(np.int64)
         rows = rows[:, :, : segment.tokens * segment.pool]
         sums = rows.reshape(len(q), 4, segment.tokens, segment.pool).sum(axis=3)
@@ -88,6 +94,32 @@ def test_no_beats_give_no_scores():
     out = run(program, np.zeros((0, 360), np.int8), np.zeros((0, 5), np.int8), layers=True)
     assert out.scores.shape == (0, 4)
     assert out.label_index.shape == (0,)
+
+
+def test_a_program_without_branches_begins_with_its_context():
+    program = random_program(8, context=CONTEXT_SIZE, hidden=8, branches=False)
+    q, context = hostile_beats(360, 20, 0), hostile_contexts(20, 0, CONTEXT_SIZE)
+    out = run(program, q, context, layers=True)
+    assert list(out.layers) == ["context", "hidden", "scores"]
+    assert out.layers["hidden"].shape == (20, 8)
+    assert out.layers["hidden"].min() < 0 < out.layers["hidden"].max()
+    assert np.array_equal(run(program, -q, context).scores, out.scores)
+
+
+def test_the_hidden_layer_stands_between_mean_and_scores():
+    program = random_program(8, context=CONTEXT_SIZE, hidden=3)
+    q, context = hostile_beats(360, 20, 0), hostile_contexts(20, 0, CONTEXT_SIZE)
+    layers = run(program, q, context, layers=True).layers
+    assert list(layers)[-4:] == ["mean", "context", "hidden", "scores"]
+    assert np.array_equal(layers["context"], context)
+
+
+def test_a_program_takes_the_first_values_of_a_longer_context():
+    q, context = hostile_beats(360, 20, 0), hostile_contexts(20, 0, CONTEXT_SIZE)
+    short = random_program(8, context=5)
+    assert np.array_equal(run(short, q, context).scores, run(short, q, context[:, :5]).scores)
+    with pytest.raises(EcgedgeError, match="shape"):
+        run(random_program(8, context=CONTEXT_SIZE), q, context[:, :12])
 
 
 def test_ties_go_to_the_lowest_label_and_the_threshold_is_inclusive():

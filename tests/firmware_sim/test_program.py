@@ -33,6 +33,48 @@ def test_the_published_sizes_are_exact():
     for (classes, context, depth), parameters in sizes.items():
         program = random_program(0, classes=classes, context=context, depth=depth)
         assert program.parameters == parameters
+    program = random_program(0, classes=4, context=13, hidden=8, branches=False)
+    assert program.parameters == 13 * 8 + 8 + 8 * 4 + 4 == 148
+
+
+def test_only_a_program_with_a_hidden_layer_is_of_version_2():
+    for shape, version in (({}, 1), ({"context": 13}, 1), ({"hidden": 3}, 2)):
+        content = json.loads(program_to_json(random_program(0, **shape)))
+        assert content["version"] == version
+        assert ("hidden" in content) == (version == 2)
+
+
+WITHOUT_BRANCHES = {"context": 13, "hidden": 8, "branches": False}
+
+
+@pytest.mark.parametrize(
+    ("shape", "change", "reason"),
+    [
+        (WITHOUT_BRANCHES, lambda c: c.update(hidden=None), "hidden is not a JSON object"),
+        (WITHOUT_BRANCHES, lambda c: c["hidden"].update(shift=15), "hidden.shift is 15"),
+        (WITHOUT_BRANCHES, lambda c: c["hidden"].update(bias=[]), "hidden units is 0"),
+        (WITHOUT_BRANCHES, lambda c: c["hidden"].update(bias=[0] * 33), "hidden units is 33"),
+        (WITHOUT_BRANCHES, lambda c: c["hidden"]["bias"].pop(), "hidden.weight has shape"),
+        (WITHOUT_BRANCHES, lambda c: c["hidden"]["weight"][0].pop(), "array of integers"),
+        (WITHOUT_BRANCHES, lambda c: c["hidden"]["weight"][0].__setitem__(0, -128), "leaves -127"),
+        (WITHOUT_BRANCHES, lambda c: c.update(context=5), "hidden.weight has shape"),
+        (WITHOUT_BRANCHES, lambda c: c.update(context=0), "needs a context and a hidden layer"),
+        (WITHOUT_BRANCHES, lambda c: c.update(window=59), "60 samples or more"),
+        (WITHOUT_BRANCHES, lambda c: c.update(mean_shift=1), "belong together"),
+        (
+            WITHOUT_BRANCHES,
+            lambda c: c["layers"].append({"weight": [[0] * 4] * 4, "bias": [0] * 4, "shift": 7}),
+            "belong together",
+        ),
+        ({"hidden": 3}, lambda c: c.update(branches=[]), "belong together"),
+        ({"hidden": 3}, lambda c: c["head"]["weight"][0].append(1), "array of integers"),
+        ({"context": 13}, lambda c: c.update(branches=[], layers=[], mean_shift=0), "hidden layer"),
+    ],
+)
+def test_malformed_programs_with_other_layers_are_refused(shape, change, reason):
+    text = with_change(change, **shape)
+    with pytest.raises(EcgedgeError, match=reason):
+        program_from_json(text)
 
 
 def test_segments_at_360_are_those_of_the_definition():
@@ -67,9 +109,9 @@ def test_one_changed_value_does_not_match_the_checksum():
         program_from_json(changed)
 
 
-def with_change(change):
+def with_change(change, **shape):
     """A program's JSON with one change and a checksum that fits it."""
-    content = json.loads(program_to_json(random_program(3)))
+    content = json.loads(program_to_json(random_program(3, **shape)))
     del content["checksum"]
     change(content)
     return json.dumps({**content, "checksum": _checksum(content)})

@@ -9,15 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_sim import network
+from firmware_sim.context import CONTEXT_SIZE
 from firmware_sim.network import run
-from firmware_sim.program import Branch, Head, Layer, Program
+from firmware_sim.program import Branch, Head, Hidden, Layer, Program
 from firmware_sim.proof.certificate import certificate, checksum, what_is_wrong
 from firmware_sim.proof.interval import quantity, width_of
 from firmware_sim.proof.network import DIFFERENCE, Reach, reach_of
 from firmware_sim.proof.pool import pool_reach
 from firmware_sim.proof.replay import replay
 from firmware_sim.proof.worst_sequence import greatest_sum
-from firmware_sim.prove import prove, worst_beats
+from firmware_sim.prove import prove, worst_beats, worst_contexts
 from tests.programs import hostile_beats, hostile_contexts, programs, random_program
 
 weights = st.lists(st.integers(-127, 127), min_size=4, max_size=4)
@@ -33,7 +34,7 @@ def seen_of(layers: network.Layers, reach: Reach) -> np.ndarray:
 @settings(max_examples=20, deadline=None)
 def test_no_input_leaves_the_proven_interval(program, seed):
     q = np.concatenate([hostile_beats(program.window, 20, seed), worst_beats(program)])
-    context = hostile_contexts(len(q), seed)
+    context = hostile_contexts(len(q), seed, CONTEXT_SIZE)
     layers = run(program, q, context, layers=True).layers
     proof = prove(program)
     assert proof.ok
@@ -46,7 +47,7 @@ def test_no_input_leaves_the_proven_interval(program, seed):
         assert seen.max() <= high, reach
 
 
-@given(programs(), st.integers(0, 1000))
+@given(programs(with_branches=True), st.integers(0, 1000))
 @settings(max_examples=10, deadline=None)
 def test_no_pool_sum_leaves_the_proven_interval(program, seed):
     q = np.concatenate([hostile_beats(program.window, 40, seed), worst_beats(program)])
@@ -68,7 +69,7 @@ def test_no_pool_sum_leaves_the_proven_interval(program, seed):
 @settings(max_examples=20, deadline=None)
 def test_the_reach_of_convolutions_and_pools_is_attained(program):
     beats = worst_beats(program)
-    layers = run(program, beats, hostile_contexts(len(beats), 0), layers=True).layers
+    layers = run(program, beats, hostile_contexts(len(beats), 0, CONTEXT_SIZE), layers=True).layers
     for reach in prove(program).layers:
         seen = seen_of(layers, reach)
         if reach.name.endswith(".conv"):
@@ -107,20 +108,66 @@ def test_witnesses_of_layers_lie_in_the_proven_intervals_of_their_inputs(program
             for witness in (reach.witness_min, reach.witness_max):
                 for value, source in zip(witness, before, strict=True):
                     assert source.activation_min <= value <= source.activation_max
-    for reach in by_name["mean"]:
+    for reach in by_name.get("mean", ()):
         source = by_name[f"tokens.{depth}"][reach.channel]
         for value in (*reach.witness_min, *reach.witness_max):
             assert source.activation_min <= value <= source.activation_max
-    for reach in by_name["scores"]:
-        for witness in (reach.witness_min, reach.witness_max):
-            for value, source in zip(witness, by_name["mean"], strict=False):
-                assert source.activation_min <= value <= source.activation_max
-            assert {abs(value) for value in witness[4:]} <= {127}
+    mean = by_name.get("mean", [])
+    for name in ("hidden", "scores"):
+        sources = by_name["hidden"] if name == "scores" and program.hidden else mean
+        for reach in by_name.get(name, ()):
+            for witness in (reach.witness_min, reach.witness_max):
+                for value, source in zip(witness, sources, strict=False):
+                    assert source.activation_min <= value <= source.activation_max
+                assert {abs(value) for value in witness[len(sources) :]} <= {127}
+
+
+@given(programs())
+@settings(max_examples=20, deadline=None)
+def test_hidden_sums_of_contexts_are_exact_and_attained(program):
+    found = [r for r in prove(program).layers if r.name == "hidden"]
+    assert len(found) == (0 if program.hidden is None else len(program.hidden.bias))
+    contexts = worst_contexts(program)
+    if program.branches or program.hidden is None:
+        assert not any(reach.exact for reach in found)
+        return
+    sums = network.hidden_sums(contexts.astype(np.int64), program.hidden)
+    beats = np.zeros((len(contexts), program.window), np.int8)
+    layers = run(program, beats, contexts, layers=True).layers
+    for reach in found:
+        assert reach.exact
+        assert reach.kind == "context"
+        assert (sums[:, reach.channel].min(), sums[:, reach.channel].max()) == (
+            reach.min,
+            reach.max,
+        )
+        seen = layers["hidden"][:, reach.channel]
+        assert (seen.min(), seen.max()) == (reach.activation_min, reach.activation_max)
+        weight = np.abs(program.hidden.weight[reach.channel].astype(int)).sum()
+        assert reach.max - reach.min == 2 * 127 * weight
+
+
+def test_partial_sums_of_the_hidden_layer_are_in_the_order_of_its_inputs():
+    program = random_program(5, context=5, hidden=1, branches=False)
+    weight, bias = np.array([[100, -100, 100, -100, 127]]), np.array([-127])
+    layer = Hidden(weight, bias, 7)
+    (reach,) = (r for r in prove(program.replace(hidden=layer)).layers if r.name == "hidden")
+    assert reach.min == reach.partial_min == -127 * 128 - 127 * 527
+    assert reach.max == -127 * 128 + 127 * 527
+    assert reach.partial_max == reach.max + 64, "the constant that rounds the shift counts"
+    assert (reach.activation_min, reach.activation_max) == (-127, 127)
+
+
+def test_the_beats_that_a_program_without_branches_ignores_are_one():
+    program = random_program(5, context=13, hidden=8, branches=False)
+    assert worst_beats(program).shape == (1, 360)
+    assert worst_contexts(random_program(5)).shape == (0, 5)
 
 
 @pytest.mark.parametrize("end", ["min", "max"])
-def test_replay_names_a_bound_that_is_not_attained(end):
-    program = random_program(1, classes=2)
+@pytest.mark.parametrize("shape", [{}, {"hidden": 3}, {"hidden": 8, "branches": False}])
+def test_replay_names_a_bound_that_is_not_attained(end, shape):
+    program = random_program(1, classes=2, **shape)
     proof = prove(program)
     for index, reach in enumerate(proof.layers):
         wrong = replace(reach, **{end: getattr(reach, end) + 1})
@@ -133,9 +180,14 @@ def test_replay_names_a_bound_that_is_not_attained(end):
 
 
 def test_replay_names_a_wrong_activation():
-    program = random_program(1)
+    program = random_program(1, hidden=3)
     proof = prove(program)
-    reach = next(r for r in proof.layers if r.name == "mean")
+    for name in ("mean", "hidden"):
+        names_a_wrong_activation(program, proof, name)
+
+
+def names_a_wrong_activation(program, proof, name):
+    reach = next(r for r in proof.layers if r.name == name)
     wrong = replace(reach, activation_max=reach.activation_max - 1)
     layers = tuple(wrong if r is reach else r for r in proof.layers)
     assert "gives the activation" in replay(program, replace(proof, layers=layers)).failures[0]
@@ -200,7 +252,13 @@ def test_the_l1_bound_keeps_convolutions_inside_one():
                 assert reach.partial_max < 1 << 24
 
 
-@given(programs(), st.integers(0, 3), st.integers(0, 3), st.integers(0, 3), st.integers(-127, 127))
+@given(
+    programs(with_branches=True),
+    st.integers(0, 3),
+    st.integers(0, 3),
+    st.integers(0, 3),
+    st.integers(-127, 127),
+)
 @settings(max_examples=40, deadline=None)
 def test_after_one_changed_weight_the_width_still_holds_every_partial_sum(
     program, branch, channel, tap, value

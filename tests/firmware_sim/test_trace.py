@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from firmware_sim.context import CONTEXT_SIZE
 from firmware_sim.network import run
 from firmware_sim.trace import accumulator, compare
 from tests.programs import hostile_beats, hostile_contexts, programs, random_program
@@ -10,7 +11,7 @@ from tests.programs import hostile_beats, hostile_contexts, programs, random_pro
 
 def seen(program, n=14):
     q = hostile_beats(program.window, n, 1)
-    context = hostile_contexts(len(q), 1)
+    context = hostile_contexts(len(q), 1, CONTEXT_SIZE)
     return q, context, run(program, q, context, layers=True).layers
 
 
@@ -44,16 +45,19 @@ def test_the_first_difference_is_named_where_it_was_planted(program, data):
 @settings(max_examples=10, deadline=None)
 def test_the_accumulator_explains_every_activation(program):
     q, context, layers = seen(program)
-    shifts = {
-        f"{s.name}.pool": b.shift for s, b in zip(program.segments, program.branches, strict=True)
-    }
+    shifts = {f"{name}.pool": branch.shift for name, branch, _ in program.named_branches}
     shifts |= {f"tokens.{i}": layer.shift for i, layer in enumerate(program.layers, start=1)}
-    shifts["mean"] = program.mean_shift
+    if program.branches:
+        shifts["mean"] = program.mean_shift
+    if program.hidden:
+        shifts["hidden"] = program.hidden.shift
     for name, shift in shifts.items():
-        place = (1,) if name == "mean" else (1, 0)
+        place = (0,) if layers[name].ndim == 2 else (1, 0)
         total = accumulator(program, q[:1], context[:1], name, place)
         rounded = (total + (1 << shift >> 1)) >> shift
-        assert min(max(rounded, 0), 127) == layers[name][0][place], name
+        least = -127 if name == "hidden" else 0
+        assert min(max(rounded, least), 127) == layers[name][0][place], name
+    assert shifts
 
 
 def test_layers_of_another_shape_or_none_are_an_error():

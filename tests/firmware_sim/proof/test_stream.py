@@ -10,11 +10,14 @@ from firmware_sim.detector_timing import FS_MAX_HZ, FS_MIN_HZ, timing
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.pipeline import Pipeline
 from firmware_sim.proof import detector as proof_of_detector
+from firmware_sim.proof import shape as proof_of_shape
 from firmware_sim.proof import times as proof_of_times
 from firmware_sim.proof.interval import Interval
+from firmware_sim.proof.shape import prove_shape
 from firmware_sim.proof.stream import prove_stream
 from firmware_sim.rhythm import RR_MAX_S, Rhythm, contexts
 from tests.firmware_sim.test_detector import KINDS, heart, hostile
+from tests.firmware_sim.test_shape import hostile_windows, plain_shapes
 from tests.programs import random_program
 
 RATES = range(FS_MIN_HZ, FS_MAX_HZ + 1)
@@ -338,3 +341,116 @@ def test_nothing_on_the_way_is_larger_than_what_is_proved(kind):
         min(v.low for v in values), max(v.high for v in values)
     )
     assert Traced.ends[1] > 1 << 16
+
+
+# Rhythm and shape of programs with thirteen context values
+
+
+def shape_bounds(window: int) -> dict[str, Interval]:
+    return {q.name: Interval(q.low, q.high) for q in prove_shape(window)}
+
+
+@pytest.mark.parametrize("window", [*range(60, 620, 7), 4096])
+def test_the_shape_arithmetic_fits_at_every_window(window):
+    found = {q.name: q for q in prove_shape(window)}
+    assert {q.type for q in found.values()} <= {"int16", "uint16", "int32"}
+    assert found["shape.template"].high == -found["shape.template"].low == 8128
+    assert found["shape.template"].width_bits == 16
+    assert found["shape.area"].high < 1 << 18
+
+
+def test_shape_is_proved_for_programs_that_use_it_alone():
+    few, every = ({q.name for q in prove_stream(360, 360, size)} for size in (5, 13))
+    assert few < every
+    assert not any(name.startswith("shape.") for name in few)
+    assert {"shape.template", "rhythm.irregular.quotient", "rhythm.after_before.scaled"} <= every
+    assert few == {q.name for q in prove_stream(360, 360, 0)}
+
+
+@given(st.sampled_from([60, 119, 125, 250, 360, 500, 4096]), st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_no_value_of_a_shape_leaves_its_interval(window, seed):
+    bounds = shape_bounds(window)
+
+    def seen(name: str, value: int) -> None:
+        assert value in bounds[name], (name, value)
+
+    plain_shapes(hostile_windows(window, 10, seed).tolist(), seen=seen)
+
+
+@pytest.mark.parametrize("window", [60, 125, 250, 360, 500, 4096])
+def test_the_bounds_of_sums_and_bins_are_attained(window):
+    low, high = -(1 << 15), (1 << 15) - 1
+    size = window // 60
+    first = window // 2 - 30 * size
+    rows = []
+    for own, other in ((low, high), (high, low)):
+        row = np.full(window, other)
+        row[first : first + size] = own
+        rows += [row, np.full(window, own)]
+    seen: dict[str, list[int]] = {}
+    for row in rows:
+        plain_shapes([row.tolist()], seen=lambda name, v: seen.setdefault(name, []).append(v))
+    for name in ("shape.bin", "shape.sum", "shape.mean", "shape.centered", "shape.scaled"):
+        assert Interval(min(seen[name]), max(seen[name])) == shape_bounds(window)[name], name
+    assert max(seen["shape.largest"]) == shape_bounds(window)["shape.largest"].high
+
+
+@given(st.integers(1, 68), st.lists(st.integers(0, 1 << 16), min_size=60, max_size=60), st.data())
+@settings(max_examples=200, deadline=None)
+def test_no_bins_lie_farther_from_their_mean(size, heights, data):
+    """Bins near their rails too, where rounding the mean could bring a few counts."""
+    bound = shape_bounds(60 * size)["shape.centered"]
+    top = size * 65535
+    near = data.draw(st.lists(st.booleans(), min_size=60, max_size=60))
+    sums = [top - h % 99 if up else h % 99 for up, h in zip(near, heights, strict=True)]
+    for values in (sums, [size * min(h, 65535) for h in heights]):
+        values = [v - size * (1 << 15) for v in values]
+        mean = (2 * sum(values) + 60 * size) // (120 * size)
+        for value in values:
+            assert value - size * mean in bound
+
+
+def test_a_template_that_leaves_its_interval_proves_nothing():
+    with pytest.raises(ValueError, match="the template leaves"):
+        proof_of_shape._step("template", Interval(-10, 10), Interval(-8128, 8128), 3)
+
+
+@given(
+    st.sampled_from([125, 250, 360, 500]),
+    st.lists(st.integers(1, 4000), min_size=1, max_size=30),
+    st.integers(1, 5000),
+)
+@settings(max_examples=100, deadline=None)
+def test_every_step_of_the_other_rhythm_values_stays_inside(fs, rr, after):
+    bounds = {q.name: Interval(q.low, q.high) for q in prove_stream(fs, fs, 13)}
+    rhythm = Rhythm()
+    for interval in rr:
+        rhythm = rhythm.after(interval, fs)
+    slow, last = rhythm.slow, rhythm.last
+    counted = min(after, rhythm.timeout())
+    assert counted in bounds["rhythm.after_counted"]
+    pairs = {"after_before": (counted, last[-1]), "before_longest": (last[-1], max(last))}
+    if len(last) > 1:
+        pairs["before_earlier"] = (last[-1], last[-2])
+    for name, (x, reference) in pairs.items():
+        values = {
+            "scaled": 128 * (x - reference),
+            "numerator": 256 * (x - reference) + reference,
+            "denominator": 2 * reference,
+            "device": 256 * x + reference,
+            "quotient": (256 * (x - reference) + reference) // (2 * reference),
+        }
+        for step, value in values.items():
+            assert value in bounds[f"rhythm.{name}.{step}"], (name, step)
+    irregular = rhythm.irregularity()
+    steps = {
+        "": irregular,
+        ".scaled": 8192 * irregular,
+        ".numerator": 2 * 8192 * irregular + slow,
+        ".denominator": 2 * slow,
+        ".quotient": (2 * 8192 * irregular + slow) // (2 * slow),
+    }
+    for step, value in steps.items():
+        assert value in bounds[f"rhythm.irregular{step}"], step
+    assert rhythm.context(after, fs)[8] == min(steps[".quotient"], 127)

@@ -1,0 +1,160 @@
+"""Every value of the shape arithmetic, for all windows of int16 samples and all sequences of them.
+
+From one beat to the next the device keeps a template and a mean area. Both are proved by induction:
+the first beat puts them into the interval of a target, and a step toward another target stays
+inside, as `t + rshift(x - t, s)` falls neither with t nor with x.
+"""
+
+from firmware_sim.formats import Q7_MAX, rdiv, rshift
+from firmware_sim.proof.beat import SAMPLE
+from firmware_sim.proof.interval import Interval, Quantity, hull, quantity, rising
+from firmware_sim.proof.rhythm import prove_deviation
+from firmware_sim.shape import (
+    AREA_FRACTION_BITS,
+    AREA_SHIFT,
+    BINS,
+    LIKE_SHIFT,
+    P_GAIN_BITS,
+    QRS_BINS,
+    QRS_GAIN_BITS,
+    REGION_BITS,
+    T_GAIN_BITS,
+    TEMPLATE_BITS,
+    UNLIKE_SHIFT,
+    area_bits,
+    bin_samples,
+)
+
+REGION = 1 << REGION_BITS
+
+
+def _centered(size: int) -> Interval:
+    """What a bin can be without the mean: it at one rail, all other bins at the other.
+
+    Let b be that bin, greatest with the others at the lower rail. Then the mean of all samples is
+    1092.25 above that rail, and has to fall by .75 to be rounded to one less. That would bring
+    `size` counts, and takes 45 `size` from the sum (60 `size` for each one after it). Only b can
+    give them, so it loses more than it wins. The other end is the same.
+    """
+    ends = (SAMPLE.low, SAMPLE.high)
+    low, high = (
+        size * (own - rdiv(own + (BINS - 1) * other, BINS))
+        for own, other in zip(ends, ends[::-1], strict=True)
+    )
+    return Interval(low, high)
+
+
+def _rounding(shift: int) -> int:
+    return (1 << shift) >> 1
+
+
+def _step(what: str, kept: Interval, target: Interval, *shifts: int) -> Interval:
+    """Return what is added and rounded on the way of a kept value toward a target.
+
+    Raises
+    ------
+    ValueError
+        When one step leads out of the interval of the kept value.
+    """
+    for shift in shifts:
+        moved = rising(lambda t, x, s=shift: t + rshift(x - t, s), kept, target)
+        if moved not in kept:
+            raise ValueError(f"the {what} leaves {kept} for {moved} in one step")
+    change = target - kept
+    return hull(change, *(change + _rounding(shift) for shift in shifts))
+
+
+def _size(name: str, values: Interval, shift: int) -> list[Quantity]:
+    """The mean absolute value of a region of sixteen bins, before it is clipped."""
+    total = hull(0, abs(values) * REGION)
+    return [
+        quantity(
+            f"shape.{name}.size",
+            hull(total, total + _rounding(shift)),
+            "sixteen absolute values, and the half that rounds the shift",
+        ),
+        quantity(
+            f"shape.{name}.mean",
+            rising(lambda x: rshift(x, shift), total),
+            "shifted, before it is clipped",
+        ),
+    ]
+
+
+def _bins(size: int) -> list[Quantity]:
+    """From samples to scaled bins."""
+    one = SAMPLE * size
+    total = one * BINS
+    mean = rising(lambda s: rdiv(s, BINS * size), total)
+    centered = _centered(size)
+    largest = hull(0, abs(centered))
+    scaled = centered * (2 * Q7_MAX)
+    return [
+        quantity("shape.bin", hull(0, one), f"{size} samples, and every sum on the way"),
+        quantity("shape.sum", hull(0, total), f"{BINS} bins, and every sum on the way"),
+        quantity("shape.mean.numerator", total * 2 + BINS * size, "2 sum + n, as rdiv has it"),
+        quantity("shape.mean", mean, "rdiv(sum, n) rises with sum"),
+        quantity("shape.mean.bin", mean * size, "the mean of as many samples as a bin has"),
+        quantity("shape.centered", centered, "one bin at a rail, all others at the other"),
+        quantity("shape.largest", largest, "largest |centered|"),
+        quantity(
+            "shape.scaled.numerator",
+            hull(scaled, scaled + largest),
+            "254 centered, then + largest, as rdiv has it",
+        ),
+        quantity("shape.scaled.denominator", largest * 2, "2 largest"),
+        quantity(
+            "shape.scaled",
+            Interval(-Q7_MAX, Q7_MAX),
+            "|centered| <= largest, and rdiv(127 largest, largest) = 127",
+        ),
+    ]
+
+
+def prove_shape(window: int) -> tuple[Quantity, ...]:
+    """Prove what the shape arithmetic computes from one beat to the next.
+
+    Parameters
+    ----------
+    window : int
+        Samples in a beat, 60 or more.
+
+    Returns
+    -------
+    tuple of Quantity
+        In the order of computation.
+
+    Raises
+    ------
+    ValueError
+        When the template or the mean area leaves its interval in one step.
+    """
+    size, shift = bin_samples(window), area_bits(window)
+    region = QRS_BINS[1] - QRS_BINS[0]
+    area_sum = hull(0, abs(_centered(size)) * region)
+    area = rising(lambda x: rshift(x, shift), area_sum)
+    area_scaled = area << AREA_FRACTION_BITS
+    scaled = Interval(-Q7_MAX, Q7_MAX)
+    template = target = scaled << TEMPLATE_BITS
+    difference = target - template
+    change = _step("template", template, target, LIKE_SHIFT, UNLIKE_SHIFT)
+    area_change = _step("mean area", area_scaled, area_scaled, AREA_SHIFT)
+    reference = Interval(1, area_scaled.high)
+    return (
+        *_bins(size),
+        quantity("shape.area.sum", area_sum, f"{region} absolute bins, at most the largest each"),
+        quantity("shape.area.rounded", area_sum + _rounding(shift), "with the half that rounds"),
+        quantity("shape.area", area, "shifted: less than 2**18"),
+        quantity("shape.area.scaled", area_scaled, "in 1/16"),
+        *_size("p", scaled, REGION_BITS - P_GAIN_BITS),
+        quantity("shape.target", target, "the beat in 1/64"),
+        quantity("shape.difference", difference, "target - template"),
+        *_size("qrs", difference, TEMPLATE_BITS + REGION_BITS - QRS_GAIN_BITS),
+        *_size("t", difference, TEMPLATE_BITS + REGION_BITS - T_GAIN_BITS),
+        quantity("shape.value", Interval(0, Q7_MAX), "of the three regions, clipped at 127"),
+        *prove_deviation("shape.area_mean", area_scaled, reference),
+        quantity("shape.change", change, "target - template, then the half that rounds the shift"),
+        quantity("shape.template", template, "the first target, then moves toward targets"),
+        quantity("shape.area.change", area_change, "scaled - mean, then the half that rounds"),
+        quantity("shape.area.mean", area_scaled, "the first area, then moves toward areas"),
+    )
