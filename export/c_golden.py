@@ -3,8 +3,9 @@
 The inputs are not stored: `export/c/ecgedge_selftest.c` makes them by the same few lines of
 arithmetic as this module. What is stored is what the program must make of them.
 
-- A window of noise, which makes every weight count, through the network, layer by layer; the head
-  runs on noise too, so that a mean value that stays 0 hides no weight.
+- A window of noise, which makes every weight count, through the network, layer by layer. Hidden
+  layer and head run on noise too, so that no value that stays 0 hides a weight; and the sums of the
+  hidden layer are compared before their shift, which would hide what is small.
 - A recording of heartbeats made of straight lines, some upside down, with a gap, through the whole
   pipeline: number of beats, and a checksum over everything that they say.
 """
@@ -18,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware_sim import network
-from firmware_sim.formats import Q7_MAX, relu, rshift
+from firmware_sim.formats import Q7_MAX, relu, rshift, sat
 from firmware_sim.pipeline import CLIPPED, FLAT, GOOD, Beat, Pipeline
-from firmware_sim.program import CHANNELS, Program
+from firmware_sim.program import Program
+from firmware_sim.rhythm import RR_SIZE
 
 SEED = 0x1234
-CONTEXT = 5
 QUALITIES = (GOOD, FLAT, CLIPPED)
 """In the order of `ecgedge.h`."""
 
@@ -99,29 +100,45 @@ def recording(fs: int, length: int) -> NDArray[np.int32]:
 def noise_sums(program: Program, source: Random) -> NDArray[np.int64]:
     """Return the pools' sums of a window of noise, (1, 4, 8)."""
     noise = np.array([[source.q7()] for _ in range(program.window)], dtype=np.int16)
-    parts = zip(program.branches, program.segments, strict=True)
+    parts = ((branch, segment) for _, branch, segment in program.named_branches)
     sums = [network.pool_sums(noise, branch, segment) for branch, segment in parts]
     return np.concatenate(sums, axis=1).transpose(2, 0, 1).astype(np.int64)
 
 
 def layers(program: Program) -> Layers:
-    """Return every layer by name for one beat: (1, 4, 8), then mean and scores (1, n), label (1,).
+    """Return every layer by name for one beat: (1, 4, 8), then mean, hidden and scores (1, n).
 
-    The head runs on random values.
+    Hidden layer and head run on random values. The last one is the label, (1,).
     """
     source = Random()
+    found = _tokens_and_mean(program, source) if program.branches else {}
+    inputs = _noise(source, program.features)
+    hidden = program.hidden
+    if hidden is not None:
+        found["hidden_sums"] = network.hidden_sums(inputs, hidden)
+        found["hidden"] = sat(rshift(found["hidden_sums"], hidden.shift))
+        inputs = _noise(source, len(hidden.bias))
+    found["scores"] = network.head_scores(inputs, program.head)
+    return found | {"label": network.decide(program, found["scores"])}
+
+
+def _noise(source: Random, n: int) -> NDArray[np.int64]:
+    return np.array([[source.q7() for _ in range(n)]], dtype=np.int64)
+
+
+def _tokens_and_mean(program: Program, source: Random) -> Layers:
+    """Return what a window of noise becomes, from the pools' sums to the mean values."""
     found: Layers = {"sums": noise_sums(program, source)}
-    parts = zip(program.branches, program.segments, strict=True)
-    shifts = [branch.shift for branch, segment in parts for _ in range(segment.tokens)]
+    shifts = [
+        branch.shift for _, branch, segment in program.named_branches for _ in range(segment.tokens)
+    ]
     pools = [relu(rshift(found["sums"][:, :, i], shift)) for i, shift in enumerate(shifts)]
     tokens = found["tokens.0"] = np.stack(pools, axis=2)
     for i, layer in enumerate(program.layers, start=1):
         tokens = relu(rshift(network.token_sums(tokens, layer), layer.shift))
         found[f"tokens.{i}"] = tokens
     found["mean"] = relu(rshift(network.mean_sums(tokens), program.mean_shift))
-    features = [source.q7() for _ in range(CHANNELS + program.context)]
-    found["scores"] = network.head_scores(np.array([features]), program.head)
-    return found | {"label": network.decide(program, found["scores"])}
+    return found
 
 
 @dataclass(frozen=True)
@@ -151,9 +168,9 @@ def checksum(beats: list[Beat]) -> int:
 
 def _beat_bytes(beat: Beat) -> bytes:
     """Return the bytes of an `ecgedge_beat`."""
-    context = beat.context or (0,) * CONTEXT
+    context = beat.context or (0,) * RR_SIZE
     return struct.pack(
-        f"<II{len(beat.scores)}iH{CONTEXT}bBB?", beat.sample, beat.decided_at, *beat.scores,
+        f"<II{len(beat.scores)}iH{len(context)}bBB?", beat.sample, beat.decided_at, *beat.scores,
         beat.rr or 0, *context, beat.label_index, QUALITIES.index(beat.quality), beat.search_back,
     )  # fmt: skip
 
@@ -179,12 +196,14 @@ def _braces(value: Any) -> str:
 def _layers_text(program: Program) -> str:
     """Return the initializer of the `ecgedge_layers` that hold the answers, tokens first."""
     found = layers(program)
-    names = [f"tokens.{i}" for i in range(len(program.layers) + 1)]
-    turned = {name: found[name][0].T.tolist() for name in ("sums", *names)}
-    return _braces([
-        turned["sums"], [turned[name] for name in names], found["mean"][0].tolist(),
-        found["scores"][0].tolist(), int(found["label"][0]),
-    ])  # fmt: skip
+    values: list[Any] = []
+    if program.branches:
+        names = [f"tokens.{i}" for i in range(len(program.layers) + 1)]
+        turned = {name: found[name][0].T.tolist() for name in ("sums", *names)}
+        values += [turned["sums"], [turned[name] for name in names], found["mean"][0].tolist()]
+    if program.hidden is not None:  # a word that is not full ends with zeros, as C fills it
+        values += [found["hidden_sums"][0].tolist(), found["hidden"][0].tolist()]
+    return _braces([*values, found["scores"][0].tolist(), int(found["label"][0])])
 
 
 def golden_header(program: Program, made_by: str = "ecgedge") -> str:

@@ -1,13 +1,14 @@
 """`ecgedge_program.h`: one program as constants for the C library.
 
 Everything that follows from the program is computed here and nowhere in C: accumulator widths from
-the proof, times in samples, sizes of ring and queue. The constants of the detector and of the RR
-context are those of `firmware_sim`.
+the proof, times in samples, sizes of ring and queue. The constants of the detector, of rhythm and
+of shape are those of `firmware_sim`. Hidden layer and head need no width of their own: 32 bits hold
+what the largest weights that the format allows can make of any input.
 """
 
 from collections.abc import Iterable, Sequence
 
-from firmware_sim import detector, pipeline, rhythm
+from firmware_sim import detector, pipeline, rhythm, shape
 from firmware_sim.detector_timing import Timing, timing
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.formats import ONE
@@ -18,6 +19,8 @@ from firmware_sim.prove import Proof, prove
 PIECE_MAX = 64
 """Convolution outputs that are computed at a time; `ecgedge_network.h` names it too."""
 TAKEN_MAX = (1 << 15) - 1
+TEMPLATE_FIRST, TEMPLATE_STOP = shape.QRS_BINS[0], shape.T_BINS[1]
+"""The bins that a device keeps of its template: from the QRS complex to the T wave."""
 GLOBAL = len(BRANCHES) - 1
 NAMES = {"P": "P", "QRS": "QRS", "T": "T", "global": "GLOBAL"}
 
@@ -63,6 +66,21 @@ def ring_size(program: Program) -> int:
 def pending_size(program: Program) -> int:
     """Beats that can wait at the same time, as the proof says; one more on its way out."""
     return Times(timing(program.fs), program.window).pending + 1
+
+
+def rhythm_values(program: Program) -> int:
+    """Rhythm values that the device computes; beats of a program without context say zeros."""
+    return min(max(program.context, rhythm.RR_SIZE), rhythm.RHYTHM_SIZE)
+
+
+def shape_values(program: Program) -> int:
+    """Shape values that the device computes."""
+    return max(program.context - rhythm.RHYTHM_SIZE, 0)
+
+
+def beat_context(program: Program) -> int:
+    """Context values that a beat says."""
+    return rhythm_values(program) + shape_values(program)
 
 
 def _list(values: Iterable[object]) -> str:
@@ -123,7 +141,10 @@ def _shape(program: Program) -> dict[str, object]:
         "LABEL_NAMES": _list(_text(label) for label in program.labels),
         "LABEL_SIZE": 1 + max(len(label) for label in program.labels),
         "CONTEXT": program.context,
+        "RHYTHM_VALUES": rhythm_values(program),
+        "SHAPE_VALUES": shape_values(program),
         "LAYERS": len(program.layers),
+        "HIDDEN": 0 if program.hidden is None else len(program.hidden.bias),
     }
     if program.threshold is not None:
         found["THRESHOLD"] = f"INT32_C({program.threshold})"
@@ -131,6 +152,21 @@ def _shape(program: Program) -> dict[str, object]:
 
 
 def _weights(program: Program) -> dict[str, object]:
+    found = _branch_weights(program) if program.branches else {}
+    hidden = program.hidden
+    if hidden is not None:
+        found |= {
+            "HIDDEN_WEIGHT": _nested(hidden.weight.tolist()),
+            "HIDDEN_BIAS": _list(hidden.bias.tolist()),
+            "HIDDEN_SHIFT": hidden.shift,
+        }
+    return found | {
+        "HEAD_WEIGHT": _nested(program.head.weight.tolist()),
+        "HEAD_BIAS": _list(program.head.bias.tolist()),
+    }
+
+
+def _branch_weights(program: Program) -> dict[str, object]:
     found: dict[str, object] = {}
     for name, branch in zip(BRANCHES, program.branches, strict=True):
         rows = [", ".join(map(str, row)) for row in branch.weight.tolist()]
@@ -152,9 +188,13 @@ def _weights(program: Program) -> dict[str, object]:
         "PIECE_LIST": _nested(cut),
         "LAYER_LIST": _list(layers),
         "MEAN_SHIFT": program.mean_shift,
-        "HEAD_WEIGHT": _nested(program.head.weight.tolist()),
-        "HEAD_BIAS": _list(program.head.bias.tolist()),
     }
+
+
+def _weights_title(program: Program) -> str:
+    title = f"Weights in Q0.7 ({ONE} is 1.0)"
+    convolutions = f"; convolutions: {TAPS} taps of four channels, 4 biases"
+    return title + convolutions * bool(program.branches)
 
 
 def _widths(program: Program, proof: Proof) -> dict[str, object]:
@@ -218,6 +258,28 @@ def _detector() -> dict[str, object]:
     }
 
 
+def _shape_of_beats(window: int) -> dict[str, object]:
+    return {
+        "BINS": shape.BINS,
+        "BIN_SAMPLES": shape.bin_samples(window),
+        "TEMPLATE_BINS": TEMPLATE_STOP - TEMPLATE_FIRST,
+        "P_BIN": shape.P_BINS[0],
+        "QRS_BIN": shape.QRS_BINS[0],
+        "T_BIN": shape.T_BINS[0],
+        "REGION_BITS": shape.REGION_BITS,
+        "TEMPLATE_BITS": shape.TEMPLATE_BITS,
+        "P_GAIN_BITS": shape.P_GAIN_BITS,
+        "QRS_GAIN_BITS": shape.QRS_GAIN_BITS,
+        "T_GAIN_BITS": shape.T_GAIN_BITS,
+        "LIKE_BELOW": shape.LIKE_BELOW,
+        "LIKE_SHIFT": shape.LIKE_SHIFT,
+        "UNLIKE_SHIFT": shape.UNLIKE_SHIFT,
+        "AREA_BITS": shape.area_bits(window),
+        "AREA_FRACTION_BITS": shape.AREA_FRACTION_BITS,
+        "AREA_SHIFT": shape.AREA_SHIFT,
+    }
+
+
 def _beats(program: Program) -> dict[str, object]:
     return {
         "FLAT_COUNTS": pipeline.FLAT_COUNTS,
@@ -226,6 +288,7 @@ def _beats(program: Program) -> dict[str, object]:
         "SLOW_FRACTION_BITS": rhythm.SLOW_FRACTION_BITS,
         "RHYTHM_LAST": rhythm.LAST,
         "RR_MAX": rhythm.RR_MAX_S * program.fs,
+        "IRREGULAR_GAIN": rhythm.IRREGULAR_GAIN,
         "RING": ring_size(program),
         "PENDING": pending_size(program),
         "TAKEN_MAX": TAKEN_MAX,
@@ -255,17 +318,20 @@ def program_header(program: Program, made_by: str = "ecgedge") -> str:
         )
     parts = {
         "The program": _shape(program),
-        f"Weights in Q0.7 ({ONE} is 1.0); convolutions: {TAPS} taps of four channels, 4 biases": (
-            _weights(program)
+        _weights_title(program): _weights(program),
+        "What the proof says: partial sums, and the widths that hold them": (
+            _widths(program, proof) if program.branches else {}
         ),
-        "What the proof says: partial sums, and the widths that hold them": _widths(program, proof),
         "Times of the detector in samples, levels in counts": _times(timing(program.fs)),
         "Shares and shifts of the detector": _detector(),
-        "Beats, RR context, sizes": _beats(program),
+        "Beats, rhythm, sizes": _beats(program),
+        "Shape against the template": (
+            _shape_of_beats(program.window) if shape_values(program) else {}
+        ),
     }
     lines = [*_identity(program, made_by), "#ifndef ECGEDGE_PROGRAM_H", "#define ECGEDGE_PROGRAM_H"]
     lines += ["", "#include <stdint.h>"]
-    for title, values in parts.items():
+    for title, values in ((title, values) for title, values in parts.items() if values):
         lines += ["", f"/* {title} */"]
         lines += [f"#define ECGEDGE_{name} {value}" for name, value in values.items()]
     return "\n".join([*lines, "", "#endif", ""])

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from export.c_golden import golden_header
-from export.c_header import pending_size, program_header, ring_size
+from export.c_header import pending_size, program_header, ring_size, shape_values
 from firmware_sim.files import new_folder, write_atomic
 from firmware_sim.program import Program
 
@@ -12,6 +12,22 @@ PROGRAM_HEADER = "ecgedge_program.h"
 GOLDEN_HEADER = "ecgedge_golden.h"
 EXAMPLE = "example/main.c"
 README = "README.md"
+
+
+ONLY_WITH_BRANCHES = ("ecgedge_conv", "ecgedge_token", "ecgedge_widths", "ecgedge_normalize")
+ONLY_WITH_SHAPE = ("ecgedge_shape",)
+"""Beginnings of the names of files that a program needs when it has such a part."""
+
+
+def source_names(program: Program) -> list[str]:
+    """Return the files of the library that a program needs, in the order of their names."""
+    without: tuple[str, ...] = ()
+    if not program.branches:
+        without += ONLY_WITH_BRANCHES
+    if not shape_values(program):
+        without += ONLY_WITH_SHAPE
+    names = sorted(path.name for path in SOURCES.iterdir() if path.suffix in (".c", ".h"))
+    return [name for name in names if not name.startswith(without)]
 
 
 def library_files(program: Program, made_by: str = "ecgedge") -> dict[str, str]:
@@ -28,7 +44,7 @@ def library_files(program: Program, made_by: str = "ecgedge") -> dict[str, str]:
     EcgedgeError
         When the program fails its proof, or the detector does not work at its rate.
     """
-    files = {p.name: p.read_text() for p in sorted(SOURCES.iterdir()) if p.suffix in (".c", ".h")}
+    files = {name: (SOURCES / name).read_text() for name in source_names(program)}
     return files | {
         PROGRAM_HEADER: program_header(program, made_by),
         GOLDEN_HEADER: golden_header(program),

@@ -16,7 +16,7 @@ from firmware_sim.files import UNREADABLE
 from firmware_sim.formats import Q7_MAX
 from firmware_sim.network import Layers, run
 from firmware_sim.program import Program
-from firmware_sim.prove import worst_beats
+from firmware_sim.prove import worst_beats, worst_contexts
 
 SEED = 20260101
 GOLDEN_RANDOM = 12
@@ -36,7 +36,7 @@ class Golden:
     program : str
         Digest of the program.
     q : (n, window) int8
-    context : (n, 5) int8 or None
+    context : (n, program.context) int8 or None
     label_index : (n,) int64
     layers : dict of str to int32 arrays (n, ...)
         Every layer of `firmware_sim.network.Output`, in the order of computation.
@@ -87,15 +87,47 @@ def random_beats(window: int, n: int, seed: int = SEED) -> Int8:
     return np.concatenate([uniform, (rails * Q7_MAX).astype(np.int8)])
 
 
+def extreme_contexts(program: Program) -> Int8:
+    """Return the hardest contexts of a hidden layer: worst cases of the proof, rails, single rails.
+
+    Returns
+    -------
+    (n, program.context) int8, empty without hidden layer or context
+    """
+    if program.hidden is None or not program.context:
+        return np.zeros((0, program.context), np.int8)
+    single = np.eye(program.context, dtype=np.int8) * Q7_MAX
+    whole = np.full((1, program.context), Q7_MAX, dtype=np.int8)
+    parts = [worst_contexts(program), whole, -whole, 0 * whole, single, -single]
+    return np.concatenate(parts).astype(np.int8)
+
+
 def contexts_for(program: Program, n: int, seed: int = SEED) -> Int8 | None:
-    """Return RR contexts (n, 5), a third of the values at a rail or 0; None when not used."""
+    """Return n contexts for beats that were made; None when the program uses none.
+
+    Those that are hardest for a hidden layer come first, as far as there is room; of the others a
+    third of the values is at a rail or 0.
+
+    Parameters
+    ----------
+    program : Program
+    n : int
+    seed : int
+
+    Returns
+    -------
+    (n, program.context) int8 or None
+    """
     if not program.context:
         return None
     rng = np.random.default_rng(seed + 1)
     shape = (n, program.context)
     values = rng.integers(-Q7_MAX, Q7_MAX, shape, dtype=np.int8, endpoint=True)
     special = rng.choice(np.array([-Q7_MAX, 0, Q7_MAX], dtype=np.int8), shape)
-    return np.where(rng.random(shape) < 1 / 3, special, values).astype(np.int8)
+    found = np.where(rng.random(shape) < 1 / 3, special, values).astype(np.int8)
+    hardest = extreme_contexts(program)[:n]
+    found[: len(hardest)] = hardest
+    return found
 
 
 def make_golden(program: Program, q: Int8 | None = None, context: Int8 | None = None) -> Golden:
@@ -106,19 +138,18 @@ def make_golden(program: Program, q: Int8 | None = None, context: Int8 | None = 
     program : Program
     q : (n, window) int8, optional
         Real beats to keep; a few dozen, each takes about 12 kB at 360 Hz.
-    context : (n, 5) int8, optional
-        Their RR context; needed with `q` when the program uses it.
+    context : (n, 5 or 13) int8, optional
+        Their context, of which the program takes its first values; needed with `q` when it does.
     """
     real = np.zeros((0, program.window), np.int8) if q is None else q
-    made = np.concatenate(
-        [_rails(program.window)[::4], random_beats(program.window, GOLDEN_RANDOM)]
-    )
-    rhythm = contexts_for(program, len(made))
-    if rhythm is not None:
+    noise = max(GOLDEN_RANDOM, len(extreme_contexts(program)))
+    made = np.concatenate([_rails(program.window)[::4], random_beats(program.window, noise)])
+    contexts = contexts_for(program, len(made))
+    if contexts is not None:
         known = np.zeros((0, program.context), np.int8) if context is None else context
-        rhythm = np.concatenate([known, rhythm])
+        contexts = np.concatenate([known[:, : program.context], contexts])
     beats = np.concatenate([real, made])
-    return golden_for(program, beats, rhythm)
+    return golden_for(program, beats, contexts)
 
 
 def golden_for(program: Program, q: Int8, context: Int8 | None) -> Golden:
@@ -128,7 +159,7 @@ def golden_for(program: Program, q: Int8, context: Int8 | None) -> Golden:
     ----------
     program : Program
     q : (n, window) int8
-    context : (n, 5) int8 or None
+    context : (n, program.context) int8 or None
     """
     output = run(program, q, context, layers=True)
     return Golden(program.digest, q, context, output.label_index, output.layers)

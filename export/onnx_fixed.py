@@ -7,17 +7,27 @@ that. Where a pool can exceed it (a tanh bound, a long window) that pool is summ
 for fp16 or TF32.
 
 Input `beat` (batch, window) float32 holds the integers of `firmware_sim.beat.normalize`, -127 ...
-127; `context` (batch, 5) float32 those of `firmware_sim.rhythm`. Outputs are `scores` (batch,
-classes) int32 and `label` (batch,) int64, an index into the labels.
+127; `context` (batch, 5 or 13) float32 those of `firmware_sim.context`. A program without branches
+has no `beat`, one without context no `context`. Outputs are `scores` (batch, classes) int32 and
+`label` (batch,) int64, an index into the labels.
 """
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from export.onnx_graph import DOUBLE, FLOAT, INT32, INT64, Graph, Tensor, metadata
+from export.onnx_graph import (
+    DOUBLE,
+    FLOAT,
+    INT32,
+    INT64,
+    Graph,
+    inputs_of,
+    join_features,
+    metadata,
+)
 from firmware_sim.formats import ONE, Q7_MAX
-from firmware_sim.program import BRANCHES, CHANNELS, TOKEN_COUNT, Branch, Head, Program, Segment
+from firmware_sim.program import CHANNELS, TOKEN_COUNT, Branch, Head, Hidden, Program, Segment
 
 EXACT_FLOAT32 = 1 << 24
 EXACT_FLOAT64 = 1 << 53
@@ -55,13 +65,19 @@ def _scalar(graph: Graph, name: str, value: float, dtype: type[np.floating]) -> 
 
 
 def _shift_and_clip(
-    graph: Graph, total: str, shift: int, output: str, dtype: type[np.floating] = np.float32
+    graph: Graph,
+    total: str,
+    shift: int,
+    output: str,
+    dtype: type[np.floating] = np.float32,
+    *,
+    least: int = 0,
 ) -> str:
-    """Floor(total * 2**-shift) clipped into 0 ... 127; `total` holds half the divisor already."""
+    """Floor(total * 2**-shift), clipped into `least` ... 127; `total` holds half the divisor."""
     scale = _scalar(graph, f"2^-{shift}", 2.0**-shift, dtype)
     scaled = graph.add("Mul", [total, scale], f"{output}.scaled")
     floor = graph.add("Floor", [scaled], f"{output}.floor")
-    bounds = [_scalar(graph, "0", 0, dtype), _scalar(graph, "127", Q7_MAX, dtype)]
+    bounds = [_scalar(graph, f"{bound}", bound, dtype) for bound in (least, Q7_MAX)]
     return graph.add("Clip", [floor, *bounds], output)
 
 
@@ -144,6 +160,15 @@ def _mean(graph: Graph, tokens: str, shift: int) -> str:
     return _shift_and_clip(graph, rounded, shift, "mean")
 
 
+def _hidden(graph: Graph, hidden: Hidden, features: str) -> str:
+    half = _half(hidden.shift)
+    _assert_exact(reach(hidden.weight, hidden.bias) + half, EXACT_FLOAT32, "hidden")
+    weight = graph.constant("hidden.weight", hidden.weight.T.astype(np.float32))
+    bias = graph.constant("hidden.bias", hidden.bias.astype(np.float32) * ONE + half)
+    total = graph.add("Gemm", [features, weight, bias], "hidden.sum")
+    return _shift_and_clip(graph, total, hidden.shift, "hidden", least=-Q7_MAX)
+
+
 def _head(graph: Graph, head: Head, features: str) -> str:
     _assert_exact(reach(head.weight, head.bias), EXACT_FLOAT32, "scores")
     weight = graph.constant("head.weight", head.weight.T.astype(np.float32))
@@ -171,6 +196,16 @@ def add_label(graph: Graph, scores: str, threshold: int | None, dtype: type) -> 
     return graph.add("Cast", [above], "label", to=INT64)
 
 
+def _mean_of_beat(graph: Graph, program: Program) -> str:
+    """Branches, token layers and mean."""
+    graph.add("Unsqueeze", ["beat", graph.ints(1)], "beat.row")
+    pools = [_branch(graph, *part) for part in program.named_branches]
+    tokens = graph.add("Concat", pools, "tokens.0", axis=2)
+    for index in range(1, len(program.layers) + 1):
+        tokens = _token_layer(graph, program, index)
+    return _mean(graph, tokens, program.mean_shift)
+
+
 def fixed_model(program: Program) -> onnx.ModelProto:
     """Write a program as float32 tensors that hold integers.
 
@@ -185,23 +220,18 @@ def fixed_model(program: Program) -> onnx.ModelProto:
         `export.onnx_graph.with_layers` can show each of them.
     """
     graph = Graph()
-    graph.add("Unsqueeze", ["beat", graph.ints(1)], "beat.row")
-    parts = zip(BRANCHES, program.branches, program.segments, strict=True)
-    pools = [_branch(graph, name, branch, segment) for name, branch, segment in parts]
-    tokens = graph.add("Concat", pools, "tokens.0", axis=2)
-    for index in range(1, len(program.layers) + 1):
-        tokens = _token_layer(graph, program, index)
-    features = _mean(graph, tokens, program.mean_shift)
-    inputs: list[Tensor] = [("beat", FLOAT, ["batch", program.window])]
+    parts = [_mean_of_beat(graph, program)] if program.branches else []
     if program.context:
-        inputs.append(("context", FLOAT, ["batch", program.context]))
-        features = graph.add("Concat", [features, "context"], "features", axis=1)
+        parts.append("context")
+    features = join_features(graph, parts)
+    if program.hidden is not None:
+        features = _hidden(graph, program.hidden, features)
     _head(graph, program.head, features)
     add_label(graph, "scores.float", program.threshold, np.float32)
     classes = len(program.labels)
     return graph.model(
         "ecgedge_fixed",
-        inputs,
+        inputs_of(FLOAT, window=program.window if program.branches else 0, context=program.context),
         [("scores", INT32, ["batch", classes]), ("label", INT64, ["batch"])],
         metadata("fixed", program.digest, program.labels, program.fs, program.window),
         DESCRIPTION,

@@ -4,16 +4,16 @@ The same graph as `calib.float_network.FloatNetwork.forward`, in float32: gains 
 rounding. It is close to the integer program and is not it: `model.fixed.onnx` and `model.int.onnx`
 are.
 
-Input `beat` (batch, window) float32 holds q / 128 in [-1, 1]; `context` (batch, 5) the RR context
-/ 128. The output `logits` (batch, classes) is on the scale of scores / 2**14; probabilities are
-softmax(logit_scale * logits).
+Input `beat` (batch, window) float32 holds q / 128 in [-1, 1]; `context` (batch, 5 or 13) the
+context / 128, each only where the network takes it. The output `logits` (batch, classes) is on the
+scale of scores / 2**14; probabilities are softmax(logit_scale * logits).
 """
 
 import numpy as np
 import onnx
 
 from calib.float_network import FloatNetwork
-from export.onnx_graph import FLOAT, Graph, Tensor, metadata
+from export.onnx_graph import FLOAT, Graph, inputs_of, join_features, metadata
 from firmware_sim.program import CHANNELS, TOKEN_COUNT, Segment, segments
 
 DESCRIPTION = "The float student: feed q / 128; close to the integer program, not equal to it."
@@ -32,6 +32,11 @@ def _gain_and_clip(
 ) -> str:
     """Multiply by a factor, then clip into [0, 1] after ReLU, [-1, 1] after tanh."""
     low = 0.0 if network.activation == "relu" else -1.0
+    return _scale_and_clip(graph, value, factor, output, low)
+
+
+def _scale_and_clip(graph: Graph, value: str, factor: float, output: str, low: float) -> str:
+    """Multiply by a factor, then clip into [low, 1]."""
     scaled = graph.add("Mul", [value, _floats(graph, f"{factor!r}", factor)], f"{output}.scaled")
     bounds = [_floats(graph, f"{low!r}", low), _floats(graph, "1.0", 1.0)]
     return graph.add("Clip", [scaled, *bounds], output)
@@ -56,6 +61,32 @@ def _branch(graph: Graph, network: FloatNetwork, index: int, segment: Segment) -
     return _gain_and_clip(graph, network, total, factor, f"{name}.pool")
 
 
+def _mean(graph: Graph, network: FloatNetwork) -> str:
+    """Branches, token layers and mean."""
+    graph.add("Unsqueeze", ["beat", graph.ints(1)], "beat.row")
+    parts = enumerate(segments(network.window))
+    pools = [_branch(graph, network, index, segment) for index, segment in parts]
+    tokens = graph.add("Concat", pools, "tokens.0", axis=2)
+    for i, gain in enumerate(network.token_gain):
+        name = f"tokens.{i + 1}"
+        weight = _floats(graph, f"{name}.weight", network.token_weight[i][:, :, None])
+        bias = _floats(graph, f"{name}.bias", network.token_bias[i])
+        total = graph.add("Conv", [tokens, weight, bias], f"{name}.sum", kernel_shape=[1])
+        active = _activate(graph, network, total, f"{name}.activation")
+        tokens = _gain_and_clip(graph, network, active, 2.0**gain, name)
+    total = graph.add("ReduceSum", [tokens, graph.ints(2)], "mean.sum", keepdims=0)
+    factor = 2.0**network.mean_gain / TOKEN_COUNT
+    return _gain_and_clip(graph, network, total, factor, "mean")
+
+
+def _hidden(graph: Graph, network: FloatNetwork, features: str) -> str:
+    """The layer before the head, which saturates at both ends."""
+    weight = _floats(graph, "hidden.weight", network.hidden_weight.T)
+    bias = _floats(graph, "hidden.bias", network.hidden_bias)
+    total = graph.add("Gemm", [features, weight, bias], "hidden.sum")
+    return _scale_and_clip(graph, total, 2.0**network.hidden_gain, "hidden", -1.0)
+
+
 def float_model(network: FloatNetwork, digest: str) -> onnx.ModelProto:
     """Write a float network.
 
@@ -70,29 +101,18 @@ def float_model(network: FloatNetwork, digest: str) -> onnx.ModelProto:
     onnx.ModelProto
     """
     graph = Graph()
-    graph.add("Unsqueeze", ["beat", graph.ints(1)], "beat.row")
-    parts = enumerate(segments(network.window))
-    pools = [_branch(graph, network, index, segment) for index, segment in parts]
-    tokens = graph.add("Concat", pools, "tokens.0", axis=2)
-    for i, gain in enumerate(network.token_gain):
-        name = f"tokens.{i + 1}"
-        weight = _floats(graph, f"{name}.weight", network.token_weight[i][:, :, None])
-        bias = _floats(graph, f"{name}.bias", network.token_bias[i])
-        total = graph.add("Conv", [tokens, weight, bias], f"{name}.sum", kernel_shape=[1])
-        active = _activate(graph, network, total, f"{name}.activation")
-        tokens = _gain_and_clip(graph, network, active, 2.0**gain, name)
-    total = graph.add("ReduceSum", [tokens, graph.ints(2)], "mean.sum", keepdims=0)
-    factor = 2.0**network.mean_gain / TOKEN_COUNT
-    features = _gain_and_clip(graph, network, total, factor, "mean")
-    inputs: list[Tensor] = [("beat", FLOAT, ["batch", network.window])]
+    branches = len(network.conv_weight) > 0
+    parts = [_mean(graph, network)] if branches else []
     if network.context:
-        inputs.append(("context", FLOAT, ["batch", network.context]))
-        features = graph.add("Concat", [features, "context"], "features", axis=1)
+        parts.append("context")
+    features = join_features(graph, parts)
+    if len(network.hidden_bias):
+        features = _hidden(graph, network, features)
     weight = _floats(graph, "head.weight", network.head_weight.T)
     graph.add("Gemm", [features, weight, _floats(graph, "head.bias", network.head_bias)], "logits")
     return graph.model(
         "ecgedge_float",
-        inputs,
+        inputs_of(FLOAT, window=network.window if branches else 0, context=network.context),
         [("logits", FLOAT, ["batch", len(network.labels)])],
         metadata("float", digest, network.labels, network.fs, network.window),
         DESCRIPTION,

@@ -118,6 +118,27 @@ def metadata(kind: str, digest: str, labels: Sequence[str], fs: int, window: int
     }
 
 
+def inputs_of(dtype: int, *, window: int, context: int) -> list[Tensor]:
+    """Return the inputs of a model: `beat` (batch, window) and `context` (batch, context).
+
+    Parameters
+    ----------
+    dtype : int
+        Element type of both.
+    window : int
+        Samples in a beat; 0 for a program without branches, which has no such input.
+    context : int
+        Context values; 0 for a program without them.
+    """
+    sizes = {"beat": window, "context": context}
+    return [(name, dtype, ["batch", size]) for name, size in sizes.items() if size]
+
+
+def join_features(graph: Graph, parts: Sequence[str]) -> str:
+    """Put mean and context side by side where there are both; return what holds all of them."""
+    return parts[0] if len(parts) == 1 else graph.add("Concat", parts, "features", axis=1)
+
+
 def properties(model: onnx.ModelProto) -> dict[str, str]:
     """Return the metadata properties of a model."""
     return {item.key: item.value for item in model.metadata_props}
@@ -155,7 +176,7 @@ def layer_names(model: onnx.ModelProto) -> tuple[str, ...]:
     made = {name for node in model.graph.node for name in node.output}
     depth = sum(1 for name in made if name.startswith("tokens.") and name[7:].isdecimal())
     wanted = [f"{b}.conv" for b in BRANCHES] + [f"{b}.pool" for b in BRANCHES]
-    wanted += [f"tokens.{i}" for i in range(depth)] + ["mean", "scores"]
+    wanted += [f"tokens.{i}" for i in range(depth)] + ["mean", "hidden", "scores"]
     return tuple(name for name in wanted if name in made)
 
 

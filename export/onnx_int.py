@@ -5,8 +5,9 @@ can be negative a multiple of the divisor that makes them non-negative), Div by 
 truncates, and on non-negative numbers that is the floor. The writer checks that every sum fits
 int32.
 
-Input `beat` (batch, window) int32, -127 ... 127; `context` (batch, 5) int32. Outputs are `scores`
-(batch, classes) int32 and `label` (batch,) int64, an index into the labels.
+Input `beat` (batch, window) int32, -127 ... 127; `context` (batch, 5 or 13) int32, each only where
+the program takes it. Outputs are `scores` (batch, classes) int32 and `label` (batch,) int64, an
+index into the labels.
 """
 
 import numpy as np
@@ -14,15 +15,15 @@ import onnx
 from numpy.typing import NDArray
 
 from export.onnx_fixed import add_label, pool_reach, reach
-from export.onnx_graph import INT32, INT64, Graph, Tensor, metadata
+from export.onnx_graph import INT32, INT64, Graph, inputs_of, join_features, metadata
 from firmware_sim.formats import FRACTION_BITS, Q7_MAX
 from firmware_sim.program import (
-    BRANCHES,
     CHANNELS,
     TAPS,
     TOKEN_COUNT,
     Branch,
     Head,
+    Hidden,
     Program,
     Segment,
 )
@@ -50,9 +51,9 @@ def _check_fits(largest: int, what: str) -> None:
 
 
 def _shift_and_clip(
-    graph: Graph, total: str, shift: int, output: str, *, low: int, high: int
+    graph: Graph, total: str, shift: int, output: str, *, low: int, high: int, least: int = 0
 ) -> str:
-    """Rounding shift of `total`, known to lie in low ... high, clipped into 0 ... 127."""
+    """Rounding shift of `total`, known to lie in low ... high, clipped into `least` ... 127."""
     half = (1 << shift) >> 1
     quotient = -(low >> shift) if low < 0 else 0  # times 2**shift it lifts every sum to 0 or more
     _check_fits(high + half + (quotient << shift), output)
@@ -60,7 +61,7 @@ def _shift_and_clip(
     floor = graph.add("Div", [lifted, _scalar(graph, 1 << shift)], f"{output}.div")
     if quotient:
         floor = graph.add("Sub", [floor, _scalar(graph, quotient)], f"{output}.floor")
-    above = graph.add("Max", [floor, _scalar(graph, 0)], f"{output}.max")
+    above = graph.add("Max", [floor, _scalar(graph, least)], f"{output}.max")
     return graph.add("Min", [above, _scalar(graph, Q7_MAX)], output)
 
 
@@ -100,12 +101,32 @@ def _mean(graph: Graph, tokens: str, shift: int) -> str:
     return _shift_and_clip(graph, total, shift, "mean", low=0, high=TOKEN_COUNT * Q7_MAX)
 
 
+def _hidden(graph: Graph, hidden: Hidden, features: str) -> str:
+    largest = reach(hidden.weight, hidden.bias)
+    weight = _int32(graph, "hidden.weight", hidden.weight.T)
+    products = graph.add("MatMul", [features, weight], "hidden.products")
+    bias = _int32(graph, "hidden.bias", _bias(hidden.bias))
+    total = graph.add("Add", [products, bias], "hidden.sum")
+    return _shift_and_clip(
+        graph, total, hidden.shift, "hidden", low=-largest, high=largest, least=-Q7_MAX
+    )
+
+
 def _head(graph: Graph, head: Head, features: str) -> str:
     _check_fits(reach(head.weight, head.bias), "scores")
     products = graph.add(
         "MatMul", [features, _int32(graph, "head.weight", head.weight.T)], "scores.products"
     )
     return graph.add("Add", [products, _int32(graph, "head.bias", _bias(head.bias))], "scores")
+
+
+def _mean_of_beat(graph: Graph, program: Program) -> str:
+    """Branches, token layers and mean."""
+    pools = [_branch(graph, *part) for part in program.named_branches]
+    tokens = graph.add("Concat", pools, "tokens.0", axis=2)
+    for index in range(1, len(program.layers) + 1):
+        tokens = _token_layer(graph, program, index)
+    return _mean(graph, tokens, program.mean_shift)
 
 
 def int_model(program: Program) -> onnx.ModelProto:
@@ -121,22 +142,18 @@ def int_model(program: Program) -> onnx.ModelProto:
         Tensors are named after the layers of `firmware_sim.network`.
     """
     graph = Graph()
-    parts = zip(BRANCHES, program.branches, program.segments, strict=True)
-    pools = [_branch(graph, name, branch, segment) for name, branch, segment in parts]
-    tokens = graph.add("Concat", pools, "tokens.0", axis=2)
-    for index in range(1, len(program.layers) + 1):
-        tokens = _token_layer(graph, program, index)
-    features = _mean(graph, tokens, program.mean_shift)
-    inputs: list[Tensor] = [("beat", INT32, ["batch", program.window])]
+    parts = [_mean_of_beat(graph, program)] if program.branches else []
     if program.context:
-        inputs.append(("context", INT32, ["batch", program.context]))
-        features = graph.add("Concat", [features, "context"], "features", axis=1)
+        parts.append("context")
+    features = join_features(graph, parts)
+    if program.hidden is not None:
+        features = _hidden(graph, program.hidden, features)
     scores = _head(graph, program.head, features)
     add_label(graph, scores, program.threshold, np.int32)
     classes = len(program.labels)
     return graph.model(
         "ecgedge_int",
-        inputs,
+        inputs_of(INT32, window=program.window if program.branches else 0, context=program.context),
         [("scores", INT32, ["batch", classes]), ("label", INT64, ["batch"])],
         metadata("int", program.digest, program.labels, program.fs, program.window),
         DESCRIPTION,

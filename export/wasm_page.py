@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from export.c_header import beat_context
 from firmware_sim.program import Program
 
 PARTS = Path(__file__).resolve().parent / "wasm"
@@ -78,6 +79,7 @@ def page_data(
             "name": program.name,
             "fs": program.fs,
             "labels": list(program.labels),
+            "context": beat_context(program),
             "meanings": {k: v for k, v in MEANINGS.items() if k in program.labels},
             "wasm": _text(module),
         },

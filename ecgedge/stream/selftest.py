@@ -2,6 +2,7 @@
 
 import re
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ecgedge.stream.frame import FrameParser
@@ -18,6 +19,8 @@ MAX_TEXT = 256
 
 TOKENS, CHANNELS = 8, 4
 BEATS, CRC = 254, 255
+WORD = 4
+"""Values of a byte in a word."""
 
 
 @dataclass(frozen=True)
@@ -37,26 +40,54 @@ def _bytes_of(word: int) -> list[int]:
 def difference(result: SelftestResult) -> Difference:
     """Say what a failed self-test found.
 
-    The place counts words of four bytes through the layers: sums, one a token and channel; the
-    tokens of every layer and the mean, four channels in a word; scores, one a class.
+    The place counts words of four bytes through the layers that the program has: sums, one a token
+    and channel; the tokens of every layer and the mean, four channels in a word; the sums of the
+    hidden layer, one a unit; its values, four in a word; scores, one a class.
     """
-    place, tokens = result.place, TOKENS * (result.layers + 1)
-    sums = TOKENS * CHANNELS
-    packed = sums <= place <= sums + tokens
-    if place in (BEATS, CRC):
-        where = "pipeline, " + ("number of beats" if place == BEATS else "checksum over the beats")
-    elif place < sums:
-        where = f"sums of the convolutions, token {place // CHANNELS}, channel {place % CHANNELS}"
-    elif place < sums + tokens:
-        layer, token = divmod(place - sums, TOKENS)
-        where = f"tokens.{layer}, token {token}"
-    elif packed:
-        where = "mean"
-    else:
-        where = f"scores, class {place - sums - tokens - 1}"
+    where, packed = _place(result)
     values = (result.expected, result.actual)
     expected, actual = (_bytes_of(v) if packed else [v] for v in values)
     return Difference(where, expected, actual)
+
+
+def _place(result: SelftestResult) -> tuple[str, bool]:
+    """Say what a place is, and whether four values are in its word."""
+    place = result.place
+    if place in (BEATS, CRC):
+        part = "number of beats" if place == BEATS else "checksum over the beats"
+        return f"pipeline, {part}", False
+    for count, packed, name in _layers(result):
+        if place < count:
+            return name(place), packed
+        place -= count
+    return f"scores, class {place}", False
+
+
+def _layers(result: SelftestResult) -> list[tuple[int, bool, Callable[[int], str]]]:
+    """Return words, whether they hold four values each, and names, of what precedes the scores."""
+    found: list[tuple[int, bool, Callable[[int], str]]] = []
+    if result.layers:
+        found += [
+            (TOKENS * CHANNELS, False, _convolution_place),
+            (TOKENS * (result.layers + 1), True, _token_place),
+            (1, True, lambda _: "mean"),
+        ]
+    hidden = result.hidden
+    return [
+        *found,
+        (hidden, False, lambda unit: f"sums of the hidden layer, unit {unit}"),
+        (-(-hidden // WORD), True, lambda word: f"hidden, from unit {WORD * word} on"),
+    ]
+
+
+def _convolution_place(place: int) -> str:
+    token, channel = divmod(place, CHANNELS)
+    return f"sums of the convolutions, token {token}, channel {channel}"
+
+
+def _token_place(place: int) -> str:
+    layer, token = divmod(place, TOKENS)
+    return f"tokens.{layer}, token {token}"
 
 
 class Listener:

@@ -114,9 +114,11 @@ class SelftestResult(NamedTuple):
         Where the first difference is, as in `export/c/ecgedge_selftest.h`; -1 when the board does
         not say more.
     layers, labels : int
-        How many token layers and classes its program has.
+        How many token layers and classes its program has; one without branches has no layers.
     expected, actual : int
         What should be there, and what is.
+    hidden : int
+        Units of the hidden layer.
     """
 
     passed: bool
@@ -125,6 +127,7 @@ class SelftestResult(NamedTuple):
     labels: int
     expected: int
     actual: int
+    hidden: int = 0
 
 
 class Garbage(NamedTuple):

@@ -17,16 +17,18 @@ from numpy.typing import ArrayLike, NDArray
 from ecgedge.chips.build import Built, build, build_library
 from ecgedge.chips.core import Core
 from ecgedge.chips.run import Run, run
+from export.c_header import beat_context, shape_values
 from export.c_library import library_files
 from firmware_sim.detector import as_counts
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.pipeline import CLIPPED, FLAT, GOOD, Beat
-from firmware_sim.program import BRANCHES, CHANNELS, TOKEN_COUNT, Program
+from firmware_sim.program import CHANNELS, TOKEN_COUNT, Program
 
 HARNESS = Path(__file__).resolve().parent / "harness"
 QUALITIES = (GOOD, FLAT, CLIPPED)
 """In the order of `ecgedge.h`."""
-CONTEXT = 5
+WORD_BYTES = 4
+"""The hidden values fill whole words."""
 FLUSHED = 64
 """More beats than can wait for a decision at the end of a stream."""
 
@@ -36,17 +38,19 @@ Layers = dict[str, NDArray[Any]]
 
 def layers_type(program: Program, *, align: bool = False) -> np.dtype[np.void]:
     """Return the type of what the library computes of one beat; aligned as in C, or packed."""
-    depth = len(program.layers) + 1
-    return np.dtype(
-        [
+    fields: list[tuple[str, str, tuple[int, ...]]] = []
+    if program.branches:
+        fields += [
             ("sums", "<i4", (TOKEN_COUNT, CHANNELS)),
-            ("tokens", "i1", (depth, TOKEN_COUNT, CHANNELS)),
+            ("tokens", "i1", (len(program.layers) + 1, TOKEN_COUNT, CHANNELS)),
             ("mean", "i1", (CHANNELS,)),
-            ("scores", "<i4", (len(program.labels),)),
-            ("label", "u1"),
-        ],
-        align=align,
-    )
+        ]
+    if program.hidden is not None:
+        units = len(program.hidden.bias)
+        whole_words = -(-units // WORD_BYTES) * WORD_BYTES
+        fields += [("hidden_sums", "<i4", (units,)), ("hidden", "i1", (whole_words,))]
+    fields += [("scores", "<i4", (len(program.labels),)), ("label", "u1", ())]
+    return np.dtype(fields, align=align)
 
 
 def beat_type(program: Program, *, align: bool = False) -> np.dtype[np.void]:
@@ -57,7 +61,7 @@ def beat_type(program: Program, *, align: bool = False) -> np.dtype[np.void]:
             ("decided_at", "<u4"),
             ("scores", "<i4", (len(program.labels),)),
             ("rr", "<u2"),
-            ("context", "i1", (CONTEXT,)),
+            ("context", "i1", (beat_context(program),)),
             ("label", "u1"),
             ("quality", "u1"),
             ("search_back", "u1"),
@@ -72,7 +76,7 @@ def table_of(program: Program, beats: Sequence[Beat]) -> Table:
     for row, beat in zip(table, beats, strict=True):
         row["sample"], row["decided_at"] = beat.sample, beat.decided_at
         row["scores"], row["rr"] = beat.scores, beat.rr or 0
-        row["context"] = beat.context or (0,) * CONTEXT
+        row["context"] = beat.context or (0,) * beat_context(program)
         row["label"], row["quality"] = beat.label_index, QUALITIES.index(beat.quality)
         row["search_back"] = beat.search_back
     return table
@@ -80,18 +84,25 @@ def table_of(program: Program, beats: Sequence[Beat]) -> Table:
 
 def named_layers(program: Program, table: Table) -> Layers:
     """Return what the library computed under the simulator's names and shapes."""
+    found = _named_tokens(program, table) if program.branches else {}
+    if program.hidden is not None:
+        found["hidden"] = table["hidden"][:, : len(program.hidden.bias)]
+    return found | {"scores": table["scores"], "label": table["label"][:, None]}
+
+
+def _named_tokens(program: Program, table: Table) -> Layers:
+    """Return pools, tokens and mean."""
     found: Layers = {}
     pools = {"sum": table["sums"], "pool": table["tokens"][:, 0]}
     for kind, values in pools.items():
         first = 0
-        for name, segment in zip(BRANCHES, program.segments, strict=True):
+        for name, _, segment in program.named_branches:
             part = values[:, first : first + segment.tokens]
             found[f"{name}.{kind}"] = part.transpose(0, 2, 1)
             first += segment.tokens
     for i in range(len(program.layers) + 1):
         found[f"tokens.{i}"] = table["tokens"][:, i].transpose(0, 2, 1)
-    found |= {"mean": table["mean"], "scores": table["scores"], "label": table["label"][:, None]}
-    return found
+    return found | {"mean": table["mean"]}
 
 
 def write_library(program: Program, folder: Path) -> list[Path]:
@@ -157,7 +168,7 @@ class Firmware:
         Parameters
         ----------
         q : (n, window) int8
-        context : (n, 5) int8 or None
+        context : (n, 5 or 13) int8 or None
 
         Returns
         -------
@@ -167,16 +178,20 @@ class Firmware:
         return self._read(output, layers_type(self.program), len(q))
 
     def windows(self, counts: NDArray[np.integer], context: NDArray[np.int8] | None) -> Table:
-        """Classify windows of counts: (n,) with the fields scores and label.
+        """Classify windows of counts: (n,) with the fields scores, label and shape.
+
+        The shape is compared with a template that has taken in the windows before; it is empty for
+        a program without.
 
         Parameters
         ----------
         counts : (n, window) integers
             In the range of int16.
-        context : (n, 5) int8 or None
+        context : (n, 5 or 13) int8 or None
         """
         output = self.run(window_input(self.program, counts, context)).output
-        kind = np.dtype([("scores", "<i4", (len(self.program.labels),)), ("label", "u1")])
+        sizes = len(self.program.labels), shape_values(self.program)
+        kind = np.dtype([("scores", "<i4", sizes[0]), ("label", "u1"), ("shape", "i1", sizes[1:])])
         return self._read(output, kind, len(counts))
 
     def pipeline(self, samples: ArrayLike) -> Table:
@@ -196,16 +211,24 @@ class Firmware:
 def _with_context(
     program: Program, rows: NDArray[np.generic], context: NDArray[np.int8] | None
 ) -> bytes:
-    """Return rows of numbers as bytes, each followed by its RR context."""
+    """Return rows of numbers as bytes, each followed by its context."""
     parts = [np.ascontiguousarray(rows).view(np.uint8).reshape(len(rows), -1)]
     if program.context and context is not None:
-        parts.append(np.ascontiguousarray(context).view(np.uint8))
+        parts.append(own_context(program, context).view(np.uint8))
     return np.concatenate(parts, axis=1).tobytes()
 
 
+def own_context(program: Program, context: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Return the context values that a program takes: the first ones, row after row in memory."""
+    return np.ascontiguousarray(context[:, : program.context])
+
+
 def network_input(program: Program, q: NDArray[np.int8], context: NDArray[np.int8] | None) -> bytes:
-    """Return what the harness needs to run the network on beats (n, window)."""
-    return b"n" + _with_context(program, q, context)
+    """Return what the harness needs to run the network on beats (n, window).
+
+    A program without branches needs the contexts alone.
+    """
+    return b"n" + _with_context(program, q if program.branches else q[:, :0], context)
 
 
 def window_input(
@@ -256,8 +279,8 @@ class HostLibrary:
     def network(self, q: NDArray[np.int8], context: NDArray[np.int8] | None) -> Table:
         """Run the network on beats, as `Firmware.network` does."""
         beats = np.ascontiguousarray(q)
-        contexts = np.zeros((len(q), CONTEXT), np.int8) if context is None else context
-        contexts = np.ascontiguousarray(contexts)
+        contexts = np.zeros((len(q), 0), np.int8) if context is None else context
+        contexts = own_context(self.program, contexts)
         table = np.zeros(len(q), dtype=self._layers)
         function = self._call("library_network")
         function(_place(beats), _place(contexts), ctypes.c_uint32(len(q)), _place(table))

@@ -20,7 +20,7 @@
  * - The first three seconds are for learning: no beat is reported.
  * - Where samples are missing (electrode off, overrun) call ecgedge_flush until it returns false,
  *   then ecgedge_reset with the number of the next sample. Nothing reaches across the hole.
- * - One call of ecgedge_push is short, except when a window is complete: then it runs the network.
+ * - One call of ecgedge_push is short, except when a window is complete: then it looks at all of it.
  *   Take samples in an interrupt and hand them over through a small queue. `ecgedge cost` says how
  *   long each call takes on which core and how much stack it needs.
  * - ecgedge_push is not reentrant for one state. Two leads need two states.
@@ -55,7 +55,8 @@ typedef struct {
     uint32_t decided_at;            /* number of the sample that decided the label */
     int32_t scores[ECGEDGE_LABELS]; /* the head's output, one a label, in 2^-14 */
     uint16_t rr;                    /* samples since the R peak before; 0 when not known */
-    int8_t context[5];              /* RR context in Q0.7; zeros when the program uses none */
+    int8_t context[ECGEDGE_RHYTHM_VALUES + ECGEDGE_SHAPE_VALUES]; /* rhythm, then shape, in Q0.7;
+                                                  zeros when the program uses no context */
     uint8_t label;                  /* index into ECGEDGE_LABEL_NAMES */
     uint8_t quality;                /* ECGEDGE_GOOD, ECGEDGE_FLAT or ECGEDGE_CLIPPED */
     bool search_back;               /* the R peak was found late, by looking back */
@@ -63,8 +64,14 @@ typedef struct {
 
 /* The rest of this block is the state; nothing in it is for users. */
 
+/* What a window says, until its beat is decided. */
 typedef struct {
+#if ECGEDGE_LAYERS
     int8_t mean[ECGEDGE_CHANNELS];
+#endif
+#if ECGEDGE_SHAPE_VALUES
+    int8_t shape[ECGEDGE_SHAPE_VALUES];
+#endif
     uint8_t quality;
 } ecgedge_features;
 
@@ -86,7 +93,7 @@ typedef struct {
     ecgedge_candidate best; /* the best one that was refused */
     uint16_t rr;            /* running RR interval in 1/16 sample; 0: not known */
     bool has_last;
-    bool best_seen;    /* the network has looked at the best candidate's window */
+    bool best_seen;    /* the best candidate's window has been looked at */
     int32_t blocks[4]; /* learning: the energy's maxima in three blocks and in this one */
     uint8_t block;     /* which is this one */
 } ecgedge_detector;
@@ -98,11 +105,20 @@ typedef struct {
     uint8_t count, newest;
 } ecgedge_rhythm;
 
+#if ECGEDGE_SHAPE_VALUES
+/* The running template of a beat, and the mean size of its QRS complex. */
+typedef struct {
+    uint32_t area;                         /* in 1/16 */
+    int16_t level[ECGEDGE_TEMPLATE_BINS]; /* in 1/64, from the QRS complex to the T wave */
+    bool known;                            /* a beat was taken in since the start or a gap */
+} ecgedge_shape;
+#endif
+
 typedef struct {
     uint16_t sample, complete_at, deadline, slow, rr;
-    int8_t context[5];
+    int8_t context[ECGEDGE_RHYTHM_VALUES];
     bool waits;    /* for the R peak after it, until the deadline */
-    bool computed; /* the network has seen its window */
+    bool computed; /* its window has been looked at */
     bool search_back;
     ecgedge_features features;
 } ecgedge_pending;
@@ -114,6 +130,9 @@ typedef struct {
     uint32_t next;              /* number of the next sample */
     ecgedge_detector detector;
     ecgedge_rhythm rhythm;
+#if ECGEDGE_SHAPE_VALUES
+    ecgedge_shape shape;
+#endif
     ecgedge_pending pending[ECGEDGE_PENDING];
     uint8_t waiting; /* how many of these there are, the oldest first */
     bool has_beat;   /* there was an R peak since the start or a gap */
@@ -139,8 +158,10 @@ bool ecgedge_flush(ecgedge_state *state, ecgedge_beat *beat);
 /*
  * Label of one window.
  *
- * window:  ECGEDGE_WINDOW counts, the R peak at [ECGEDGE_WINDOW / 2].
- * context: five values in -127 ... 127, the RR context; NULL for a program without (ECGEDGE_CONTEXT 0).
+ * window:  ECGEDGE_WINDOW counts, the R peak at [ECGEDGE_WINDOW / 2]; NULL will do for a program that
+ *          sees the beat through its context alone (ECGEDGE_LAYERS 0).
+ * context: ECGEDGE_CONTEXT values in -127 ... 127: five or nine of the rhythm, four of the shape; NULL
+ *          for a program without (ECGEDGE_CONTEXT 0).
  * scores:  receives ECGEDGE_LABELS scores; may be NULL.
  * Returns the label's index.
  */

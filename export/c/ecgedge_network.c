@@ -1,9 +1,13 @@
-/* The network: pools, token layers, mean, head, decision. Beats in Q0.7 in, scores out. */
+/* The network: pools, token layers, mean, hidden layer, head, decision. */
 #include "ecgedge_network.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "ecgedge_arith.h"
+
+#if ECGEDGE_LAYERS
+
 #include "ecgedge_conv.h"
 
 /* without optimization there are not enough registers for it */
@@ -32,9 +36,6 @@ typedef struct {
 static const ecgedge_piece pieces[ECGEDGE_PIECES] ECGEDGE_TABLE = ECGEDGE_PIECE_LIST;
 static const uint8_t pool_shift[ECGEDGE_TOKENS] ECGEDGE_TABLE = ECGEDGE_POOL_SHIFTS;
 static const token_layer token_layers[ECGEDGE_LAYERS] ECGEDGE_TABLE = ECGEDGE_LAYER_LIST;
-static const int8_t head_weight[ECGEDGE_LABELS][ECGEDGE_CHANNELS + ECGEDGE_CONTEXT] ECGEDGE_TABLE =
-    ECGEDGE_HEAD_WEIGHT;
-static const int8_t head_bias[ECGEDGE_LABELS] ECGEDGE_TABLE = ECGEDGE_HEAD_BIAS;
 
 void ecgedge_begin(ecgedge_layers *layers)
 {
@@ -143,6 +144,24 @@ void ecgedge_middle(ecgedge_layers *layers)
     mean_of(layers);
 }
 
+#define MEANS ECGEDGE_CHANNELS
+#else
+#define MEANS 0
+#endif
+
+#define FEATURES (MEANS + ECGEDGE_CONTEXT)
+
+#if ECGEDGE_HIDDEN
+#define HEAD_INPUTS ECGEDGE_HIDDEN
+static const int8_t hidden_weight[ECGEDGE_HIDDEN][FEATURES] ECGEDGE_TABLE = ECGEDGE_HIDDEN_WEIGHT;
+static const int8_t hidden_bias[ECGEDGE_HIDDEN] ECGEDGE_TABLE = ECGEDGE_HIDDEN_BIAS;
+#else
+#define HEAD_INPUTS FEATURES
+#endif
+
+static const int8_t head_weight[ECGEDGE_LABELS][HEAD_INPUTS] ECGEDGE_TABLE = ECGEDGE_HEAD_WEIGHT;
+static const int8_t head_bias[ECGEDGE_LABELS] ECGEDGE_TABLE = ECGEDGE_HEAD_BIAS;
+
 static uint8_t decide(const int32_t *scores)
 {
 #if ECGEDGE_LABELS == 2
@@ -165,29 +184,95 @@ static ECGEDGE_SELDOM int32_t add_weighed(int32_t sum, const int8_t *w, const in
     return sum;
 }
 
-uint8_t ecgedge_head(const int8_t *mean, const int8_t *context, int32_t *scores)
+/* A bias, and what `weight` makes of mean values and context. */
+static ECGEDGE_INLINE int32_t weigh_features(int8_t bias, const int8_t *weight, const int8_t *mean,
+                                             const int8_t *context)
 {
-    for (uint8_t i = 0; i < ECGEDGE_LABELS; i++) {
-        const int8_t *w = head_weight[i];
-        int32_t score = (int16_t)(ECGEDGE_INT8_AT(&head_bias[i]) * ECGEDGE_BIAS_ONE);
-        score = add_weighed(score, w, mean, ECGEDGE_CHANNELS);
-#if ECGEDGE_CONTEXT
-        score = add_weighed(score, w + ECGEDGE_CHANNELS, context, ECGEDGE_CONTEXT);
+    int32_t sum = (int16_t)(bias * ECGEDGE_BIAS_ONE);
+#if ECGEDGE_LAYERS
+    sum = add_weighed(sum, weight, mean, MEANS);
+#else
+    (void)mean;
 #endif
-        scores[i] = score;
-    }
-#if !ECGEDGE_CONTEXT
+#if ECGEDGE_CONTEXT
+    sum = add_weighed(sum, weight + MEANS, context, ECGEDGE_CONTEXT);
+#else
     (void)context;
 #endif
+    return sum;
+}
+
+#if ECGEDGE_HIDDEN
+
+int32_t ecgedge_hidden_sum(uint8_t unit, const int8_t *mean, const int8_t *context)
+{
+    return weigh_features(ECGEDGE_INT8_AT(&hidden_bias[unit]), hidden_weight[unit], mean, context);
+}
+
+int8_t ecgedge_hidden_value(int32_t sum)
+{
+    const int32_t half = ((int32_t)1 << ECGEDGE_HIDDEN_SHIFT) >> 1;
+    const int32_t shifted = (sum + half) >> ECGEDGE_HIDDEN_SHIFT;
+    if (shifted < -ECGEDGE_Q7_MAX)
+        return -ECGEDGE_Q7_MAX;
+    return (int8_t)(shifted > ECGEDGE_Q7_MAX ? ECGEDGE_Q7_MAX : shifted);
+}
+
+uint8_t ecgedge_last(const int8_t *hidden, int32_t *scores)
+{
+    for (uint8_t i = 0; i < ECGEDGE_LABELS; i++) {
+        const int32_t bias = (int16_t)(ECGEDGE_INT8_AT(&head_bias[i]) * ECGEDGE_BIAS_ONE);
+        scores[i] = add_weighed(bias, head_weight[i], hidden, ECGEDGE_HIDDEN);
+    }
     return decide(scores);
 }
 
+uint8_t ecgedge_head(const int8_t *mean, const int8_t *context, int32_t *scores)
+{
+    int8_t hidden[ECGEDGE_HIDDEN];
+    for (uint8_t i = 0; i < ECGEDGE_HIDDEN; i++)
+        hidden[i] = ecgedge_hidden_value(ecgedge_hidden_sum(i, mean, context));
+    return ecgedge_last(hidden, scores);
+}
+
+/* The hidden layer and the head, with both layers. */
+static void finish(ecgedge_layers *layers, const int8_t *mean, const int8_t *context)
+{
+    memset(layers->hidden, 0, sizeof layers->hidden);
+    for (uint8_t i = 0; i < ECGEDGE_HIDDEN; i++) {
+        layers->hidden_sums[i] = ecgedge_hidden_sum(i, mean, context);
+        layers->hidden[i] = ecgedge_hidden_value(layers->hidden_sums[i]);
+    }
+    layers->label = ecgedge_last(layers->hidden, layers->scores);
+}
+
+#else
+
+uint8_t ecgedge_head(const int8_t *mean, const int8_t *context, int32_t *scores)
+{
+    for (uint8_t i = 0; i < ECGEDGE_LABELS; i++)
+        scores[i] = weigh_features(ECGEDGE_INT8_AT(&head_bias[i]), head_weight[i], mean, context);
+    return decide(scores);
+}
+
+static void finish(ecgedge_layers *layers, const int8_t *mean, const int8_t *context)
+{
+    layers->label = ecgedge_head(mean, context, layers->scores);
+}
+
+#endif
+
 void ecgedge_run(const int8_t *beat, const int8_t *context, ecgedge_layers *layers)
 {
+#if ECGEDGE_LAYERS
     ecgedge_begin(layers);
     ecgedge_take_beat(layers, beat);
     ecgedge_middle(layers);
-    layers->label = ecgedge_head(layers->mean, context, layers->scores);
+    finish(layers, layers->mean, context);
+#else
+    (void)beat;
+    finish(layers, NULL, context);
+#endif
 }
 
 uint8_t ecgedge_network(const int8_t *beat, const int8_t *context, int32_t *scores)

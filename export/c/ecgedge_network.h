@@ -4,6 +4,8 @@
 
 #include "ecgedge.h"
 
+#if ECGEDGE_LAYERS
+
 /* Values of a window that are normalized and convolved at a time. */
 #define ECGEDGE_PIECE_MAX 64
 
@@ -15,14 +17,27 @@ typedef struct {
     uint8_t token;  /* which of the eight tokens the pool becomes */
 } ecgedge_piece;
 
+#endif
+
+/* Bytes of the hidden layer: whole words, of which the last may end with zeros. */
+#define ECGEDGE_HIDDEN_BYTES (4 * ((ECGEDGE_HIDDEN + 3) / 4))
+
 /* Everything that the network computes of one beat. */
 typedef struct {
+#if ECGEDGE_LAYERS
     int32_t sums[ECGEDGE_TOKENS][ECGEDGE_CHANNELS]; /* of the rectified convolution outputs */
     int8_t tokens[ECGEDGE_LAYERS + 1][ECGEDGE_TOKENS][ECGEDGE_CHANNELS]; /* pools, then each layer */
     int8_t mean[ECGEDGE_CHANNELS];
+#endif
+#if ECGEDGE_HIDDEN
+    int32_t hidden_sums[ECGEDGE_HIDDEN]; /* before the shift */
+    int8_t hidden[ECGEDGE_HIDDEN_BYTES];
+#endif
     int32_t scores[ECGEDGE_LABELS];
     uint8_t label;
 } ecgedge_layers;
+
+#if ECGEDGE_LAYERS
 
 /* Clear the sums. */
 void ecgedge_begin(ecgedge_layers *layers);
@@ -39,10 +54,28 @@ void ecgedge_take_beat(ecgedge_layers *layers, const int8_t *beat);
 /* From the sums to the mean values. */
 void ecgedge_middle(ecgedge_layers *layers);
 
-/* Scores and label from mean values and RR context (which a program without context ignores). */
+#endif
+
+#if ECGEDGE_HIDDEN
+
+/* The accumulator of a hidden unit. */
+int32_t ecgedge_hidden_sum(uint8_t unit, const int8_t *mean, const int8_t *context);
+
+/* The value of a hidden unit with that accumulator. */
+int8_t ecgedge_hidden_value(int32_t sum);
+
+/* Scores and label from the hidden units. */
+uint8_t ecgedge_last(const int8_t *hidden, int32_t *scores);
+
+#endif
+
+/*
+ * Scores and label from what the network keeps of a window: its mean values, which a program without
+ * token layers ignores, and its context, which a program without context ignores.
+ */
 uint8_t ecgedge_head(const int8_t *mean, const int8_t *context, int32_t *scores);
 
-/* The whole network on a normalized beat, with every layer. */
+/* The whole network on a normalized beat (ignored without token layers), with every layer. */
 void ecgedge_run(const int8_t *beat, const int8_t *context, ecgedge_layers *layers);
 
 #endif

@@ -1,10 +1,11 @@
 /*
  * Samples in, labelled beats out: the ring of samples, the beats that wait, their decision.
  *
- * A beat waits for its window and, if the program uses the RR context, for the next R peak or its
- * deadline. The network runs once the window is complete, also for the best refused candidate,
- * whose samples would be gone by the time that search-back takes it.
+ * A beat waits for its window and, if the program uses context, for the next R peak or its deadline.
+ * The window is looked at once it is complete, also that of the best refused candidate, whose samples
+ * would be gone by the time that search-back takes it. What remains then is what the head needs.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "ecgedge_arith.h"
@@ -12,10 +13,15 @@
 #include "ecgedge_network.h"
 #include "ecgedge_rhythm.h"
 #include "ecgedge_window.h"
+#if ECGEDGE_SHAPE_VALUES
+#include "ecgedge_shape.h"
+#endif
 
 #define BEFORE_PEAK (ECGEDGE_WINDOW / 2)
 #define AFTER_PEAK (ECGEDGE_WINDOW - ECGEDGE_WINDOW / 2 - 1)
-#define CONTEXT_AFTER 2
+
+/* The values of the interval after a beat: against the slow mean, and against the one before it. */
+enum { CONTEXT_AFTER = 2, CONTEXT_STEP = 5 };
 
 ECGEDGE_PROMISE(detector_sees_its_history, ECGEDGE_RING >= ECGEDGE_HISTORY);
 ECGEDGE_PROMISE(ring_holds_a_window, ECGEDGE_RING >= ECGEDGE_WINDOW &&
@@ -26,6 +32,9 @@ void ecgedge_reset(ecgedge_state *state, uint32_t at_sample)
 {
     ecgedge_detector_init(&state->detector, (uint16_t)at_sample);
     memset(&state->rhythm, 0, sizeof state->rhythm);
+#if ECGEDGE_SHAPE_VALUES
+    memset(&state->shape, 0, sizeof state->shape);
+#endif
     state->next = at_sample;
     state->head = 0;
     state->taken = 0;
@@ -58,8 +67,11 @@ static bool window_is_whole(const ecgedge_state *state, uint16_t peak)
     return state->taken > age + BEFORE_PEAK;
 }
 
-/* Run the network on the window around an R peak, whose last sample has been taken. */
-static ECGEDGE_SELDOM void look_at(const ecgedge_state *state, uint16_t peak,
+/*
+ * Look at the window around an R peak, whose last sample has been taken; `take` its shape into the
+ * template. What search-back finds, or may find, is compared with the template and not taken in.
+ */
+static ECGEDGE_SELDOM void look_at(ecgedge_state *state, uint16_t peak, bool take,
                                    ecgedge_features *features)
 {
     const uint16_t oldest = (uint16_t)(ecgedge_span(peak, ecgedge_now(state)) + BEFORE_PEAK);
@@ -67,6 +79,11 @@ static ECGEDGE_SELDOM void look_at(const ecgedge_state *state, uint16_t peak,
     window.first = state->head >= oldest ? (uint16_t)(state->head - oldest)
                                          : (uint16_t)(state->head + ECGEDGE_RING - oldest);
     ecgedge_look(&window, features);
+#if ECGEDGE_SHAPE_VALUES
+    ecgedge_shape_look(&state->shape, &window, take, features->shape);
+#else
+    (void)take;
+#endif
 }
 
 /* Sample at which the label of a beat can be known. */
@@ -77,6 +94,24 @@ static uint16_t due_at(const ecgedge_pending *pending)
     return pending->complete_at;
 }
 
+/* Say how long the interval after a beat is. */
+static void set_after(ecgedge_pending *pending, uint16_t rr)
+{
+    pending->context[CONTEXT_AFTER] = ecgedge_rhythm_deviation(rr, pending->slow);
+#if ECGEDGE_RHYTHM_VALUES > 5
+    pending->context[CONTEXT_STEP] = ecgedge_rhythm_step(pending, rr);
+#endif
+}
+
+/* Say that it is not known. */
+static void forget_after(ecgedge_pending *pending)
+{
+    pending->context[CONTEXT_AFTER] = 0;
+#if ECGEDGE_RHYTHM_VALUES > 5
+    pending->context[CONTEXT_STEP] = 0;
+#endif
+}
+
 /* Tell a beat that an R peak follows it. After the deadline the interval stays saturated. */
 static ECGEDGE_SELDOM void follows(ecgedge_pending *pending, uint16_t peak, uint16_t now)
 {
@@ -84,16 +119,15 @@ static ECGEDGE_SELDOM void follows(ecgedge_pending *pending, uint16_t peak, uint
         return;
     pending->waits = false;
     if (ecgedge_reached(now, pending->deadline)) {
-        const uint16_t rr = ecgedge_span(pending->sample, peak);
-        pending->context[CONTEXT_AFTER] = ecgedge_rhythm_deviation(rr, pending->slow);
+        set_after(pending, ecgedge_span(pending->sample, peak));
         if (ecgedge_reached(pending->complete_at, now))
             pending->complete_at = now;
     }
 }
 
-/* Put a beat into the queue that has all but what comes after it. */
-static void await(ecgedge_pending *pending, const ecgedge_rhythm *rhythm,
-                                 uint16_t peak, uint16_t now)
+/* Put a beat into the queue, whose `rr` is set, with all but what comes after it. */
+static void await(ecgedge_pending *pending, const ecgedge_rhythm *rhythm, uint16_t peak,
+                  uint16_t now)
 {
     const uint16_t complete = (uint16_t)(peak + AFTER_PEAK);
     pending->sample = peak;
@@ -102,8 +136,9 @@ static void await(ecgedge_pending *pending, const ecgedge_rhythm *rhythm,
     pending->waits = ECGEDGE_CONTEXT && pending->slow;
     ecgedge_rhythm_context(rhythm, pending->context);
     if (pending->waits) {
-        pending->context[CONTEXT_AFTER] = ECGEDGE_Q7_MAX;
-        pending->deadline = (uint16_t)(peak + ecgedge_rhythm_timeout(pending->slow) + ECGEDGE_REACH);
+        const uint16_t timeout = ecgedge_rhythm_timeout(pending->slow);
+        set_after(pending, timeout);
+        pending->deadline = (uint16_t)(peak + timeout + ECGEDGE_REACH);
     }
 }
 
@@ -125,15 +160,15 @@ static ECGEDGE_SELDOM void add(ecgedge_state *state, uint16_t before, bool late)
     if (!window_is_whole(state, peak) || state->waiting == ECGEDGE_PENDING)
         return; /* the proof says that the latter cannot be */
     state->waiting++;
-    await(pending, &state->rhythm, peak, now);
     pending->rr = rr;
+    await(pending, &state->rhythm, peak, now);
     pending->search_back = late;
     pending->computed = late && state->detector.best_seen;
     if (pending->computed)
         pending->features = state->best_features;
 }
 
-/* Run the network on every window that has become complete. */
+/* Look at every window that has become complete, in the order of their R peaks. */
 static void compute(ecgedge_state *state)
 {
     ecgedge_detector *d = &state->detector;
@@ -141,14 +176,14 @@ static void compute(ecgedge_state *state)
     for (uint8_t i = 0; i < state->waiting; i++) {
         ecgedge_pending *pending = &state->pending[i];
         if (!pending->computed && ecgedge_reached(pending->complete_at, now)) {
-            look_at(state, pending->sample, &pending->features);
+            look_at(state, pending->sample, !pending->search_back, &pending->features);
             pending->computed = true;
         }
     }
     if (d->best.height && d->rr && !d->best_seen &&
         ecgedge_reached((uint16_t)(d->best.sample + AFTER_PEAK), now)) {
         if (window_is_whole(state, d->best.sample))
-            look_at(state, d->best.sample, &state->best_features);
+            look_at(state, d->best.sample, false, &state->best_features);
         d->best_seen = true;
     }
 }
@@ -158,14 +193,21 @@ static ECGEDGE_SELDOM void release(ecgedge_state *state, ecgedge_beat *beat)
 {
     const ecgedge_pending *first = &state->pending[0];
     const uint32_t number = state->next - 1;
+    const int8_t *mean = NULL;
     beat->sample = number - ecgedge_span(first->sample, (uint16_t)number);
     beat->decided_at = number;
     beat->rr = first->rr;
-    for (uint8_t i = 0; i < 5; i++)
+    for (uint8_t i = 0; i < ECGEDGE_RHYTHM_VALUES; i++)
         beat->context[i] = ECGEDGE_CONTEXT ? first->context[i] : 0;
+#if ECGEDGE_SHAPE_VALUES
+    memcpy(beat->context + ECGEDGE_RHYTHM_VALUES, first->features.shape, ECGEDGE_SHAPE_VALUES);
+#endif
+#if ECGEDGE_LAYERS
+    mean = first->features.mean;
+#endif
     beat->quality = first->features.quality;
     beat->search_back = first->search_back;
-    beat->label = ecgedge_head(first->features.mean, beat->context, beat->scores);
+    beat->label = ecgedge_head(mean, beat->context, beat->scores);
     state->waiting--;
     for (uint8_t i = 0; i < state->waiting; i++)
         state->pending[i] = state->pending[i + 1];
@@ -190,7 +232,7 @@ bool ecgedge_flush(ecgedge_state *state, ecgedge_beat *beat)
     ecgedge_pending *first = &state->pending[0];
     if (state->waiting && first->computed) {
         if (first->waits && !ecgedge_reached(due_at(first), ecgedge_now(state)))
-            first->context[CONTEXT_AFTER] = 0; /* what comes after it will not be known */
+            forget_after(first); /* what comes after it will not be known */
         release(state, beat);
         return true;
     }

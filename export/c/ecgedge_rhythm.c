@@ -1,17 +1,17 @@
-/* RR context in integers: docs/arithmetic.md of ecgedge, "RR context". */
+/* Rhythm in integers: docs/arithmetic.md of ecgedge, "RR context". */
 #include "ecgedge_rhythm.h"
 
 #include <string.h>
 
 #include "ecgedge_arith.h"
 
-enum { BEFORE, BEFORE_THAT, AFTER, LAST_MEAN, RATE };
+/* The interval after the beat enters later: values 2 and 5. */
+enum { BEFORE, BEFORE_THAT, LAST_MEAN = 3, RATE, STEP = 6, LONGEST, IRREGULARITY };
 
 ECGEDGE_PROMISE(intervals_fit_16_bits, (2L * ECGEDGE_RR_MAX << ECGEDGE_SLOW_FRACTION_BITS) < 65536);
 ECGEDGE_PROMISE(sums_fit_16_bits, (int32_t)ECGEDGE_RHYTHM_LAST * ECGEDGE_RR_MAX < 65536);
 
-/* sat(rdiv(128 (x - reference), reference)), reference not 0. */
-static ECGEDGE_SELDOM int8_t deviation(uint16_t x, uint16_t reference)
+ECGEDGE_SELDOM int8_t ecgedge_deviation(ecgedge_size x, ecgedge_size reference)
 {
     const uint32_t twice = 2 * (uint32_t)reference;
     const uint32_t lifted = (256 * (uint32_t)x + reference) / twice; /* 128 more than the result */
@@ -47,18 +47,88 @@ void ecgedge_rhythm_after(ecgedge_rhythm *rhythm, uint16_t rr)
     rhythm->sum = (uint16_t)(rhythm->sum + rr);
 }
 
+/* Where the interval before the one at `place` is. */
+static uint8_t older(uint8_t place)
+{
+    return (uint8_t)((place ? place : ECGEDGE_RHYTHM_LAST) - 1);
+}
+
+#if ECGEDGE_RHYTHM_VALUES > 5
+
+/* What the last intervals say besides their sum. */
+typedef struct {
+    uint16_t longest;
+    uint16_t difference; /* upper median of those between neighbours; 0 without any */
+} last_intervals;
+
+/* Put a value into its place among `count` values in order. */
+static void insert(uint16_t *values, uint8_t count, uint16_t value)
+{
+    for (; count && values[count - 1] > value; count--)
+        values[count] = values[count - 1];
+    values[count] = value;
+}
+
+static ECGEDGE_SELDOM void look_back(const ecgedge_rhythm *rhythm, last_intervals *found)
+{
+    uint16_t differences[ECGEDGE_RHYTHM_LAST] = {0};
+    uint8_t place = rhythm->newest, count = 0;
+    uint16_t rr = rhythm->last[place];
+    found->longest = rr;
+    while (count + 1 < rhythm->count) {
+        place = older(place);
+        const uint16_t earlier = rhythm->last[place];
+        insert(differences, count++, (uint16_t)(earlier > rr ? earlier - rr : rr - earlier));
+        rr = earlier;
+        if (rr > found->longest)
+            found->longest = rr;
+    }
+    found->difference = differences[count / 2];
+}
+
+/* min(rdiv(128 gain difference, slow), 127), the difference in the unit of the mean. */
+static int8_t irregularity(uint16_t difference, uint16_t slow)
+{
+    const uint32_t gain = (uint32_t)128 * ECGEDGE_IRREGULAR_GAIN << ECGEDGE_SLOW_FRACTION_BITS;
+    const uint32_t found = (2 * gain * difference + slow) / (2 * (uint32_t)slow);
+    return (int8_t)(found > ECGEDGE_Q7_MAX ? ECGEDGE_Q7_MAX : found);
+}
+
+static void add_irregularity(const ecgedge_rhythm *rhythm, int8_t *context)
+{
+    const uint16_t before = rhythm->last[rhythm->newest];
+    last_intervals last;
+    look_back(rhythm, &last);
+    if (rhythm->count > 1)
+        context[STEP] = ecgedge_deviation(before, rhythm->last[older(rhythm->newest)]);
+    context[LONGEST] = ecgedge_deviation(before, last.longest);
+    context[IRREGULARITY] = irregularity(last.difference, rhythm->slow);
+}
+
+int8_t ecgedge_rhythm_step(const ecgedge_pending *pending, uint16_t rr)
+{
+    const uint16_t longest = ecgedge_rhythm_timeout(pending->slow);
+    const uint16_t before = pending->rr < ECGEDGE_RR_MAX ? pending->rr : ECGEDGE_RR_MAX;
+    return ecgedge_deviation(rr < longest ? rr : longest, before);
+}
+
+#endif
+
 void ecgedge_rhythm_context(const ecgedge_rhythm *rhythm, int8_t *context)
 {
-    memset(context, 0, 5);
+    memset(context, 0, ECGEDGE_RHYTHM_VALUES);
     if (!rhythm->slow)
         return;
     const uint16_t before = rhythm->last[rhythm->newest];
-    const uint8_t older = (uint8_t)((rhythm->newest ? rhythm->newest : ECGEDGE_RHYTHM_LAST) - 1);
-    context[BEFORE] = deviation(scaled(before), rhythm->slow);
+    context[BEFORE] = ecgedge_deviation(scaled(before), rhythm->slow);
     if (rhythm->count > 1)
-        context[BEFORE_THAT] = deviation(scaled(rhythm->last[older]), rhythm->slow);
-    context[LAST_MEAN] = deviation((uint16_t)(before * rhythm->count), rhythm->sum);
-    context[RATE] = deviation(rhythm->slow, scaled(ECGEDGE_FS));
+        context[BEFORE_THAT] =
+            ecgedge_deviation(scaled(rhythm->last[older(rhythm->newest)]), rhythm->slow);
+    context[LAST_MEAN] = ecgedge_deviation((uint16_t)(before * rhythm->count), rhythm->sum);
+    context[RATE] = ecgedge_deviation(rhythm->slow, scaled(ECGEDGE_FS));
+#if ECGEDGE_RHYTHM_VALUES > 5
+    add_irregularity(rhythm, context);
+#endif
 }
 
 uint16_t ecgedge_rhythm_timeout(uint16_t slow)
@@ -70,5 +140,5 @@ uint16_t ecgedge_rhythm_timeout(uint16_t slow)
 int8_t ecgedge_rhythm_deviation(uint16_t rr, uint16_t slow)
 {
     /* beyond twice the longest mean it saturates anyway */
-    return deviation(scaled(rr < 2 * ECGEDGE_RR_MAX ? rr : 2 * ECGEDGE_RR_MAX), slow);
+    return ecgedge_deviation(scaled(rr < 2 * ECGEDGE_RR_MAX ? rr : 2 * ECGEDGE_RR_MAX), slow);
 }

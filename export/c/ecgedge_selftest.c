@@ -35,15 +35,27 @@ typedef struct {
 static const ecgedge_layers golden ECGEDGE_TABLE = ECGEDGE_GOLDEN_LAYERS;
 static const line lines[ECGEDGE_GOLDEN_LINES] ECGEDGE_TABLE = ECGEDGE_GOLDEN_LINE_LIST;
 
-#define FEATURES (ECGEDGE_CHANNELS + 5)
+#if ECGEDGE_LAYERS
+#define BEAT ECGEDGE_WINDOW
+#define MEANS ECGEDGE_CHANNELS
+#else
+#define BEAT 0
+#define MEANS 0
+#endif
+#define FEATURES (MEANS + ECGEDGE_CONTEXT)
+#define NOISE (BEAT + FEATURES + ECGEDGE_HIDDEN)
+
 #define LAYER_WORDS (offsetof(ecgedge_layers, label) / 4)
-#define BEAT_BYTES (4 + 4 + 4 * ECGEDGE_LABELS + 2 + 5 + 1 + 1 + 1)
+#define BEAT_BYTES \
+    (4 + 4 + 4 * ECGEDGE_LABELS + 2 + ECGEDGE_RHYTHM_VALUES + ECGEDGE_SHAPE_VALUES + 1 + 1 + 1)
 
 /* Bytes are in the same places on every little-endian processor. */
-ECGEDGE_PROMISE(layers_have_no_holes, LAYER_WORDS < ECGEDGE_AT_BEATS &&
-                                          offsetof(ecgedge_layers, label) ==
-                                              4 * 32 + 32 * (ECGEDGE_LAYERS + 1) + 4 +
-                                                  4 * ECGEDGE_LABELS);
+ECGEDGE_PROMISE(layers_have_no_holes,
+                LAYER_WORDS < ECGEDGE_AT_BEATS &&
+                    offsetof(ecgedge_layers, label) ==
+                        (ECGEDGE_LAYERS ? 4 * 32 + 32 * (ECGEDGE_LAYERS + 1) + 4 : 0) +
+                            4 * ECGEDGE_HIDDEN + ECGEDGE_HIDDEN_BYTES + 4 * ECGEDGE_LABELS);
+ECGEDGE_PROMISE(noise_fits_the_ring, NOISE <= 2 * ECGEDGE_RING);
 ECGEDGE_PROMISE(beat_has_no_holes, offsetof(ecgedge_beat, search_back) == BEAT_BYTES - 1);
 
 static uint8_t next_random(uint16_t *random)
@@ -88,21 +100,39 @@ static ECGEDGE_SELDOM bool differ(ecgedge_selftest_result *result, uint8_t place
     return expected != actual;
 }
 
-/* Noise through the network; the head has noise of its own, so that all its weights count. */
-static void run_network(int8_t *noise, ecgedge_layers *layers)
+#if ECGEDGE_LAYERS
+static void run_branches(const int8_t *noise, ecgedge_layers *layers)
 {
-    const int8_t *features = noise + ECGEDGE_WINDOW;
-    uint16_t random = ECGEDGE_GOLDEN_SEED;
     ecgedge_piece piece;
-    for (uint16_t i = 0; i < ECGEDGE_WINDOW + FEATURES; i++)
-        noise[i] = next_q7(&random);
     ecgedge_begin(layers);
     for (uint8_t i = 0; i < ECGEDGE_PIECES; i++) {
         ecgedge_piece_at(i, &piece);
         ecgedge_take_piece(layers, &piece, noise + piece.start);
     }
     ecgedge_middle(layers);
-    ecgedge_head(features, features + ECGEDGE_CHANNELS, layers->scores);
+}
+#endif
+
+/* Noise through the network; hidden layer and head have their own, so that all weights count. */
+static void run_network(int8_t *noise, ecgedge_layers *layers)
+{
+    const int8_t *features = noise + BEAT;
+    uint16_t random = ECGEDGE_GOLDEN_SEED;
+    for (uint16_t i = 0; i < NOISE; i++)
+        noise[i] = next_q7(&random);
+#if ECGEDGE_LAYERS
+    run_branches(noise, layers);
+#endif
+#if ECGEDGE_HIDDEN
+    memset(layers->hidden, 0, sizeof layers->hidden);
+    for (uint8_t i = 0; i < ECGEDGE_HIDDEN; i++) {
+        layers->hidden_sums[i] = ecgedge_hidden_sum(i, features, features + MEANS);
+        layers->hidden[i] = ecgedge_hidden_value(layers->hidden_sums[i]);
+    }
+    ecgedge_last(features + FEATURES, layers->scores);
+#else
+    ecgedge_head(features, features + MEANS, layers->scores);
+#endif
 }
 
 static ECGEDGE_SELDOM bool layers_differ(int8_t *noise, ecgedge_selftest_result *result)

@@ -1,8 +1,8 @@
 /*
  * Self-test: known answers inside the firmware, computed by the simulator at export time.
  *
- * First a window of noise goes through the network and is compared at every layer; the head runs on
- * noise of its own. Then a made-up recording with a gap goes through the whole pipeline, from counts
+ * First a window of noise goes through the network and is compared at every layer; hidden layer and
+ * head run on noise of their own. Then a made-up recording with a gap goes through the whole pipeline, from counts
  * to labels.
  */
 #ifndef ECGEDGE_SELFTEST_H

@@ -261,7 +261,7 @@ function begin() {
 async function main() {
   showFrame();
   try {
-    model = await openModel(await unpack(program.wasm), program.labels);
+    model = await openModel(await unpack(program.wasm), program.labels, program.context);
     first = await builtIn(data.recording);
     load(first);
     connect();

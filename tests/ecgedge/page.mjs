@@ -11,7 +11,7 @@ const script = /<script>\n(.*)<\/script>/s.exec(text)[1].split("/* The page:")[0
 runInThisContext(script);
 
 async function beats() {
-  const model = await openModel(await unpack(data.model.wasm), data.model.labels);
+  const model = await openModel(await unpack(data.model.wasm), data.model.labels, data.model.context);
   const { counts } = await builtIn(data.recording);
   const found = [];
   model.start();

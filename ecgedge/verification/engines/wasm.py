@@ -21,6 +21,7 @@ from ecgedge.verification.firmware import (
     Table,
     beat_type,
     layers_type,
+    own_context,
 )
 from export.bundle import Bundle
 from export.c_library import library_files
@@ -80,16 +81,17 @@ class WasmLibrary:
         self._layered: bytes | None = None
 
     def network(self, q: Int8, context: Int8 | None) -> Table:
-        """Run the network on beats (n, window) with contexts (n, 5): (n,) of `layers_type`."""
+        """Run beats (n, window) with contexts (n, 5 or 13): (n,) of `layers_type`."""
         if self._layered is None:
             harness = (HARNESS / "library.c").read_text()
             sources = library_files(self.program) | {"library.c": harness}
             self._layered = compile_wasm(sources, EXPORTS)
         kind = layers_type(self.program, align=True)
-        data, width = np.ascontiguousarray(q).tobytes(), 0
+        beats = q if self.program.branches else q[:, :0]
+        data, width = np.ascontiguousarray(beats).tobytes(), 0
         if self.program.context and context is not None:
-            data, width = data + np.ascontiguousarray(context).tobytes(), context.shape[1]
-        shape = (len(q), self.program.window, width, kind.itemsize)
+            data, width = data + own_context(self.program, context).tobytes(), self.program.context
+        shape = (len(q), beats.shape[1], width, kind.itemsize)
         return np.frombuffer(run_in_node("beats", self._layered, data, *shape), dtype=kind)
 
     def pipeline(self, samples: ArrayLike) -> Table:

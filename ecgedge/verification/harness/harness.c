@@ -2,25 +2,39 @@
  * Runs the library on a stream of input and shows every integer: the same program on every core.
  *
  * Input: one byte that says what to do, then
- *   'n'  beats (ECGEDGE_WINDOW values) with their RR context (ECGEDGE_CONTEXT values);
- *        answers each with every layer of the network
- *   'c'  windows (ECGEDGE_WINDOW int16 counts) with their RR context; answers with scores and label
+ *   'n'  beats (ECGEDGE_WINDOW values; none for a program without token layers) with their context
+ *        (ECGEDGE_CONTEXT values); answers each with every layer of the network
+ *   'c'  windows (ECGEDGE_WINDOW int16 counts) with their context; answers with scores and label, and
+ *        with the shape against a template that takes in one window after the other
  *   'p'  samples (int16); answers with the beats that they decide, after the last sample with
  *        those that wait
  * Sections that are counted: 0 the network on a beat, 1 a sample, 2 a window from counts to label.
  */
 #include "ecgedge_network.h"
+#if ECGEDGE_SHAPE_VALUES
+#include "ecgedge_shape.h"
+#endif
 #include "port.h"
 
+#if ECGEDGE_LAYERS
+#define BEAT ECGEDGE_WINDOW
+#else
+#define BEAT 0
+#endif
 #define CHUNK 32 /* samples read at a time */
 
 /* One thing is done in a run: what it needs shares the memory, of which an ATmega328P has 2 KB. */
 static union {
     struct {
-        int8_t beat[ECGEDGE_WINDOW];
+        int8_t input[BEAT + ECGEDGE_CONTEXT + 1];
         ecgedge_layers layers;
     } network;
-    int16_t window[ECGEDGE_WINDOW];
+    struct {
+        int16_t counts[ECGEDGE_WINDOW];
+#if ECGEDGE_SHAPE_VALUES
+        ecgedge_shape shape;
+#endif
+    } window;
     struct {
         ecgedge_state state;
         int16_t samples[CHUNK];
@@ -34,38 +48,63 @@ static void write_u8(uint8_t value)
 
 static void write_layers(const ecgedge_layers *layers)
 {
+#if ECGEDGE_LAYERS
     port_write(layers->sums, sizeof layers->sums);
     port_write(layers->tokens, sizeof layers->tokens);
     port_write(layers->mean, sizeof layers->mean);
+#endif
+#if ECGEDGE_HIDDEN
+    port_write(layers->hidden_sums, sizeof layers->hidden_sums);
+    port_write(layers->hidden, sizeof layers->hidden);
+#endif
     port_write(layers->scores, sizeof layers->scores);
     write_u8(layers->label);
 }
 
 static void run_network(void)
 {
-    int8_t *const beat = memory.network.beat;
+    int8_t *const input = memory.network.input;
     ecgedge_layers *const layers = &memory.network.layers;
-    int8_t context[ECGEDGE_CONTEXT + 1] = {0};
-    while (port_read(beat, ECGEDGE_WINDOW) == ECGEDGE_WINDOW) {
-        port_read(context, ECGEDGE_CONTEXT);
+    while (port_read(input, BEAT + ECGEDGE_CONTEXT) == BEAT + ECGEDGE_CONTEXT) {
         port_begin();
-        ecgedge_run(beat, context, layers);
+        ecgedge_run(input, input + BEAT, layers);
         port_end(0);
         write_layers(layers);
     }
 }
 
+/* All that a complete window costs, and its label. */
+static uint8_t take_window(const int8_t *context, int32_t *scores, int8_t *shape)
+{
+#if ECGEDGE_SHAPE_VALUES
+    const ecgedge_window window = {memory.window.counts, ECGEDGE_WINDOW, 0};
+    ecgedge_shape_look(&memory.window.shape, &window, true, shape);
+#if !ECGEDGE_LAYERS
+    ecgedge_features features;
+    ecgedge_look(&window, &features); /* elsewhere it is part of what follows */
+#endif
+#else
+    (void)shape;
+#endif
+    return ecgedge_classify(memory.window.counts, context, scores);
+}
+
 static void run_windows(void)
 {
+    int8_t shape[ECGEDGE_SHAPE_VALUES + 1];
     int8_t context[ECGEDGE_CONTEXT + 1] = {0};
     int32_t scores[ECGEDGE_LABELS];
-    while (port_read(memory.window, sizeof memory.window) == sizeof memory.window) {
+    int16_t *const counts = memory.window.counts;
+    while (port_read(counts, 2 * ECGEDGE_WINDOW) == 2 * ECGEDGE_WINDOW) {
         port_read(context, ECGEDGE_CONTEXT);
         port_begin();
-        const uint8_t label = ecgedge_classify(memory.window, context, scores);
+        const uint8_t label = take_window(context, scores, shape);
         port_end(2);
         port_write(scores, sizeof scores);
         write_u8(label);
+#if ECGEDGE_SHAPE_VALUES
+        port_write(shape, ECGEDGE_SHAPE_VALUES);
+#endif
     }
 }
 

@@ -11,11 +11,19 @@ uint32_t library_beat_size(void)
     return sizeof(ecgedge_beat);
 }
 
-/* Run the network on n beats; context: n rows of ECGEDGE_CONTEXT values. */
+/*
+ * Run the network on n beats; context: n rows of ECGEDGE_CONTEXT values. A program without token
+ * layers does not look at the beats.
+ */
 void library_network(const int8_t *beats, const int8_t *context, uint32_t n, ecgedge_layers *layers)
 {
-    for (uint32_t i = 0; i < n; i++)
-        ecgedge_run(beats + i * ECGEDGE_WINDOW, context + i * ECGEDGE_CONTEXT, &layers[i]);
+    for (uint32_t i = 0; i < n; i++) {
+        ecgedge_run(beats, context, &layers[i]);
+        context += ECGEDGE_CONTEXT;
+#if ECGEDGE_LAYERS
+        beats += ECGEDGE_WINDOW;
+#endif
+    }
 }
 
 /* Push n samples and flush; returns how many beats there were, of which `room` are stored. */

@@ -1,0 +1,200 @@
+/*
+ * The shape of a beat in integers: docs/arithmetic.md of ecgedge, "Shape".
+ *
+ * A window is summed into ECGEDGE_BINS bins, freed of its mean and scaled by its largest bin. Of the
+ * template only the bins that are compared are kept. All values fit int32_t for any samples.
+ */
+#include "ecgedge_shape.h"
+
+#include "ecgedge_arith.h"
+#include "ecgedge_rhythm.h"
+
+#define USED ((int32_t)ECGEDGE_BINS * ECGEDGE_BIN_SAMPLES)
+#define BEFORE (ECGEDGE_WINDOW / 2 - ECGEDGE_BINS / 2 * ECGEDGE_BIN_SAMPLES)
+#define REGION (1 << ECGEDGE_REGION_BITS)
+
+enum { P, QRS, T, AREA };
+
+/* Bins are numbered in the window; those of the template begin with the QRS complex. */
+#define T_AT (ECGEDGE_T_BIN - ECGEDGE_QRS_BIN)
+#define LAST_BIN (ECGEDGE_QRS_BIN + ECGEDGE_TEMPLATE_BINS - 1)
+
+ECGEDGE_PROMISE(bins_lie_in_the_window, BEFORE >= 0 && BEFORE + USED <= ECGEDGE_WINDOW);
+ECGEDGE_PROMISE(bins_of_a_few_samples, ECGEDGE_BIN_SAMPLES >= 1 && ECGEDGE_BIN_SAMPLES <= 127);
+ECGEDGE_PROMISE(regions_are_kept, ECGEDGE_P_BIN + REGION - 1 <= LAST_BIN &&
+                                      T_AT + REGION <= ECGEDGE_TEMPLATE_BINS &&
+                                      REGION <= ECGEDGE_TEMPLATE_BINS && LAST_BIN < ECGEDGE_BINS);
+ECGEDGE_PROMISE(template_fits_16_bits, ECGEDGE_TEMPLATE_BITS <= 6);
+
+/* Where the next sample of a window is read. */
+typedef struct {
+    const int16_t *ring, *end, *at;
+} reader;
+
+/* What scales bins: what is subtracted from each, and the largest of what is left, 1 or more. */
+typedef struct {
+    int32_t offset;
+    uint32_t largest;
+} bin_scale;
+
+/* A beat as it is compared. */
+typedef struct {
+    int8_t bins[ECGEDGE_TEMPLATE_BINS];
+    uint16_t p;    /* sum of the absolute bins of the P wave */
+    uint32_t area; /* of the QRS complex, in 1/16 */
+} beat_shape;
+
+static void read_from_first_bin(reader *r, const ecgedge_window *window)
+{
+    uint16_t place = (uint16_t)(window->first + BEFORE);
+    if (place >= window->size)
+        place = (uint16_t)(place - window->size);
+    r->ring = window->ring;
+    r->end = window->ring + window->size;
+    r->at = window->ring + place;
+}
+
+static ECGEDGE_SELDOM int32_t next_bin(reader *r)
+{
+    const int16_t *at = r->at;
+    int32_t sum = 0;
+    for (uint8_t n = ECGEDGE_BIN_SAMPLES; n; n--) {
+        sum += *at;
+        if (++at == r->end)
+            at = r->ring;
+    }
+    r->at = at;
+    return sum;
+}
+
+static void measure_bins(const ecgedge_window *window, bin_scale *scale)
+{
+    reader r;
+    int32_t total = 0, low = INT32_MAX, high = INT32_MIN;
+    read_from_first_bin(&r, window);
+    for (uint8_t i = ECGEDGE_BINS; i; i--) {
+        const int32_t sum = next_bin(&r);
+        total += sum;
+        if (sum < low)
+            low = sum;
+        if (sum > high)
+            high = sum;
+    }
+    /* rdiv(total, USED), shifted by 2^15 USED so that what is divided is not negative */
+    const uint32_t lifted = (uint32_t)(total + 32768 * USED);
+    const int32_t mean = (int32_t)((2 * lifted + USED) / (2 * (uint32_t)USED)) - 32768;
+    scale->offset = mean * ECGEDGE_BIN_SAMPLES;
+    high -= scale->offset;
+    low = scale->offset - low;
+    if (low > high)
+        high = low;
+    scale->largest = (uint32_t)(high ? high : 1);
+}
+
+/* rdiv(127 bin, largest), shifted by 127 so that what is divided is not negative. */
+static int8_t scaled(int32_t bin, uint32_t largest)
+{
+    const uint32_t lifted = (uint32_t)bin + largest;
+    const uint8_t q = (uint8_t)((2 * ECGEDGE_Q7_MAX * lifted + largest) / (2 * largest));
+    return (int8_t)((int16_t)q - ECGEDGE_Q7_MAX);
+}
+
+static uint16_t magnitude(int16_t a)
+{
+    return (uint16_t)(a < 0 ? -a : a);
+}
+
+static bool is_in_region(uint8_t bin, uint8_t first)
+{
+    return bin >= first && bin < first + REGION;
+}
+
+static ECGEDGE_SELDOM void read_shape(const ecgedge_window *window, beat_shape *beat)
+{
+    bin_scale scale;
+    reader r;
+    uint32_t area = ((uint32_t)1 << ECGEDGE_AREA_BITS) >> 1;
+    beat->p = 0;
+    measure_bins(window, &scale);
+    read_from_first_bin(&r, window);
+    for (uint8_t i = 0; i <= LAST_BIN; i++) {
+        const int32_t bin = next_bin(&r) - scale.offset;
+        const int8_t q = scaled(bin, scale.largest);
+        if (is_in_region(i, ECGEDGE_P_BIN))
+            beat->p = (uint16_t)(beat->p + magnitude(q));
+        if (is_in_region(i, ECGEDGE_QRS_BIN))
+            area += (uint32_t)(bin < 0 ? -bin : bin);
+        if (i >= ECGEDGE_QRS_BIN)
+            beat->bins[i - ECGEDGE_QRS_BIN] = q;
+    }
+    beat->area = area >> ECGEDGE_AREA_BITS << ECGEDGE_AREA_FRACTION_BITS;
+}
+
+/* How far above the template a beat is. */
+static int16_t difference(const ecgedge_shape *shape, const beat_shape *beat, uint8_t i)
+{
+    return (int16_t)(beat->bins[i] * (1 << ECGEDGE_TEMPLATE_BITS) - shape->level[i]);
+}
+
+/* A region's mean from the sum over it, in 2^-bits of Q0.7; it saturates. */
+static int8_t mean_of(uint32_t sum, uint8_t bits)
+{
+    sum = (sum + (((uint32_t)1 << bits) >> 1)) >> bits;
+    return (int8_t)(sum > ECGEDGE_Q7_MAX ? ECGEDGE_Q7_MAX : sum);
+}
+
+/* Mean absolute difference over the region from bin `i` of the template on, times a gain. */
+static ECGEDGE_SELDOM int8_t distance(const ecgedge_shape *shape, const beat_shape *beat, uint8_t i,
+                                      uint8_t gain_bits)
+{
+    uint32_t sum = 0;
+    for (uint8_t n = REGION; n; n--)
+        sum += magnitude(difference(shape, beat, i++));
+    return mean_of(sum, (uint8_t)(ECGEDGE_TEMPLATE_BITS + ECGEDGE_REGION_BITS - gain_bits));
+}
+
+static void compare(const ecgedge_shape *shape, const beat_shape *beat, int8_t *values)
+{
+    values[QRS] = distance(shape, beat, 0, ECGEDGE_QRS_GAIN_BITS);
+    values[T] = distance(shape, beat, T_AT, ECGEDGE_T_GAIN_BITS);
+    values[AREA] = shape->area ? ecgedge_deviation(beat->area, shape->area) : 0;
+}
+
+/* Move the template 2^-shift of the way to a beat: all the way to the first one, from 0. */
+static void take_in(ecgedge_shape *shape, const beat_shape *beat, uint8_t shift)
+{
+    const int16_t half = (int16_t)((1 << shift) >> 1);
+    for (uint8_t i = 0; i < ECGEDGE_TEMPLATE_BINS; i++) {
+        const int16_t moved = (int16_t)((difference(shape, beat, i) + half) >> shift);
+        shape->level[i] = (int16_t)(shape->level[i] + moved);
+    }
+}
+
+static void take_area_in(ecgedge_shape *shape, uint32_t area)
+{
+    const int32_t half = (1 << ECGEDGE_AREA_SHIFT) >> 1;
+    const int32_t gap = (int32_t)(area - shape->area);
+    shape->area += (uint32_t)((gap + half) >> ECGEDGE_AREA_SHIFT);
+}
+
+void ecgedge_shape_look(ecgedge_shape *shape, const ecgedge_window *window, bool take,
+                        int8_t *values)
+{
+    beat_shape beat;
+    uint8_t shift = 0;
+    read_shape(window, &beat);
+    values[P] = mean_of(beat.p, ECGEDGE_REGION_BITS - ECGEDGE_P_GAIN_BITS);
+    values[QRS] = values[T] = values[AREA] = 0;
+    if (shape->known) {
+        compare(shape, &beat, values);
+        shift = values[QRS] < ECGEDGE_LIKE_BELOW ? ECGEDGE_LIKE_SHIFT : ECGEDGE_UNLIKE_SHIFT;
+    }
+    if (!take)
+        return;
+    take_in(shape, &beat, shift);
+    if (shape->known)
+        take_area_in(shape, beat.area);
+    else
+        shape->area = beat.area;
+    shape->known = true;
+}
