@@ -17,9 +17,16 @@ def network_of(program: Program) -> FloatNetwork:
     """The float network whose weights are exactly the integers of a program."""
 
     def floats(arrays: list[NDArray[np.int8]]) -> NDArray[np.float64]:
-        return np.stack(arrays).astype(np.float64) / ONE
+        return np.array(arrays, dtype=np.float64) / ONE
 
-    parts = list(zip(program.branches, program.segments, strict=True))
+    parts = [(branch, segment) for _, branch, segment in program.named_branches]
+    hidden = {}
+    if program.hidden is not None:
+        hidden = {
+            "hidden_weight": program.hidden.weight / ONE,
+            "hidden_bias": program.hidden.bias / ONE,
+            "hidden_gain": FRACTION_BITS - program.hidden.shift,
+        }
     return FloatNetwork(
         name=program.name,
         task=program.task,
@@ -37,9 +44,10 @@ def network_of(program: Program) -> FloatNetwork:
         head_bias=program.head.bias / ONE,
         pool_gain=tuple(FRACTION_BITS + b.range_bits + s.pool_bits - b.shift for b, s in parts),
         token_gain=tuple(FRACTION_BITS - layer.shift for layer in program.layers),
-        mean_gain=TOKEN_BITS - program.mean_shift,
+        mean_gain=TOKEN_BITS - program.mean_shift if parts else 0,
         range_bits=tuple(b.range_bits for b in program.branches),
         logit_scale=program.logit_scale,
+        **hidden,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from firmware_sim.formats import FRACTION_BITS, ONE
-from firmware_sim.program import BRANCHES, Program
+from firmware_sim.program import Program
 from firmware_sim.prove import prove
 
 
@@ -31,7 +31,7 @@ class Bounds:
         largest : dict of str to int
             Layer -> largest absolute value.
         clipped : dict of str to (int, int)
-            Place -> values above the clip, of how many.
+            Place -> values beyond the clip, of how many.
         """
         for name, value in largest.items():
             self.largest[name] = max(self.largest.get(name, 0), value)
@@ -42,9 +42,9 @@ class Bounds:
 
 def _scales(program: Program) -> dict[str, int]:
     """What stands for 1.0 in each layer that has to stay inside [-1, 1]."""
-    scales = {"beat": ONE, "mean": ONE, "context": ONE}
+    scales = {"beat": ONE, "mean": ONE, "context": ONE, "hidden": ONE}
     scales |= {f"tokens.{i}": ONE for i in range(len(program.layers) + 1)}
-    for name, branch in zip(BRANCHES, program.branches, strict=True):
+    for name, branch, _ in program.named_branches:
         scales[f"{name}.pool"] = ONE
         scales[f"{name}.conv"] = 1 << (2 * FRACTION_BITS + branch.range_bits)
     return scales
@@ -67,7 +67,7 @@ def _possible(program: Program, scales: dict[str, int]) -> float:
         for reach in proof.layers
         if reach.name.endswith(".conv")
     ]
-    return max(proof.activation_max, *convolutions)
+    return max([proof.activation_max, *convolutions])
 
 
 def bounds_report(program: Program, bounds: Bounds) -> dict[str, Any]:

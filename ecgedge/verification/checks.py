@@ -81,20 +81,20 @@ def check_proof(bundle: Bundle) -> dict[str, Any]:
 
 def check_float_model(bundle: Bundle, source: Source) -> dict[str, Any]:
     """Hold the float model to the float network on a sample, and that to the program."""
-    from ecgedge.verification.engines.ort import session
+    from ecgedge.verification.engines.ort import inputs_for, session
 
-    q = source.q[:FLOAT_SAMPLE].astype(np.float32) / ONE
-    context = None
-    feed = {"beat": q}
-    if bundle.program.context and source.context is not None:
-        context = feed["context"] = source.context[:FLOAT_SAMPLE].astype(np.float32) / ONE
+    q = source.q[:FLOAT_SAMPLE]
+    context = None if source.context is None else source.context[:FLOAT_SAMPLE]
+    given = inputs_for(bundle.program, q, context, np.float32)
+    feed = {name: value / np.float32(ONE) for name, value in given.items()}
     rounds_to_program = stands_for(bundle.network, bundle.program)
     try:
         opened = session(bundle.models["float"], optimize=True, name=MODELS["float"])
         logits = np.asarray(opened.run(["logits"], feed)[0], dtype=np.float64)
     except Exception as error:  # as with engines
         return {"ok": False, "rounds_to_program": rounds_to_program, "error": str(error)[:300]}
-    difference = np.abs(logits - bundle.network.forward(q, context))
+    expected = bundle.network.forward(q / np.float32(ONE), feed.get("context"))
+    difference = np.abs(logits - expected)
     largest = float(difference.max(initial=0.0))
     return {
         "ok": rounds_to_program and largest <= FLOAT_TOLERANCE,

@@ -27,7 +27,7 @@ class Source:
     name : str
         database, extremes, random or golden.
     q : (n, window) int8
-    context : (n, 5) int8 or None
+    context : (n, program.context) int8 or None
     record : (n,) str or None
         Record name of each beat, for those of a database.
     sample : (n,) int64 or None
@@ -95,7 +95,7 @@ def database_source(program: Program, data: Path | None) -> Source:
         "records": len(records),
         "beats": len(beats),
     }
-    context = beats.context if program.context else None
+    context = beats.context[:, : program.context] if program.context else None
     return Source("database", beats.q, context, beats.record_names, beats.sample, facts)
 
 

@@ -36,7 +36,7 @@ def bundle_of(program: Program) -> Bundle:
 
 
 def assert_engines_agree(program: Program, q: NDArray[np.int8], seed: int) -> None:
-    context = hostile_contexts(len(q), seed) if program.context else None
+    context = hostile_contexts(len(q), seed, program.context) if program.context else None
     output = run(program, q, context, layers=True)
     label = output.label_index[:, None]
     expected = {

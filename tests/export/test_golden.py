@@ -15,9 +15,11 @@ from export.golden import (
     random_beats,
     read_golden,
 )
+from firmware_sim.context import CONTEXT_SIZE
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.network import run
 from firmware_sim.program import BRANCHES
+from firmware_sim.prove import worst_contexts
 from tests.programs import hostile_beats, hostile_contexts, random_program
 
 
@@ -51,6 +53,43 @@ def test_a_program_without_context_has_none() -> None:
     program = random_program(0, window=125, context=0)
     assert contexts_for(program, 3) is None
     assert read_golden(golden_bytes(make_golden(program))).context is None
+
+
+def test_real_beats_bring_more_values_than_a_program_may_take() -> None:
+    program = random_program(0, window=125)
+    q, context = hostile_beats(125, 20, 1), hostile_contexts(20, 1, CONTEXT_SIZE)
+    made = make_golden(program, q, context)
+    assert made.context is not None
+    assert np.array_equal(made.context[:20], context[:, :5])
+
+
+@pytest.mark.parametrize("branches", [True, False])
+def test_the_worst_contexts_of_a_hidden_layer_are_among_them(branches: bool) -> None:
+    program = random_program(0, window=125, context=13, hidden=8, branches=branches)
+    made = make_golden(program)
+    assert made.context is not None
+    rows = {row.tobytes() for row in made.context}
+    assert {row.tobytes() for row in worst_contexts(program)} <= rows
+    assert np.zeros(13, np.int8).tobytes() in rows
+    assert np.array_equal(contexts_for(program, 3), made.context[:3])
+
+
+def test_contexts_of_a_program_without_hidden_layer_are_what_they_were() -> None:
+    contexts = contexts_for(random_program(0, context=5), 4)
+    assert contexts is not None
+    assert contexts.tolist() == [
+        [-121, 22, -58, -127, 60],
+        [90, -66, -40, 62, -127],
+        [127, 0, -127, 10, -90],
+        [87, 103, -35, 43, 127],
+    ]
+
+
+def test_a_program_without_branches_has_golden_beats_and_three_layers() -> None:
+    program = random_program(0, window=125, context=13, hidden=8, branches=False)
+    found = read_golden(golden_bytes(make_golden(program)))
+    assert found.q.shape[1] == 125
+    assert list(found.layers) == ["context", "hidden", "scores"]
 
 
 def test_extremes_reach_every_bound_of_the_convolutions() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -24,13 +25,22 @@ from export.onnx_graph import (
     with_layers,
 )
 from export.onnx_int import int_model
+from firmware_sim.context import CONTEXT_SIZE
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.network import run
-from firmware_sim.program import Branch, Program
+from firmware_sim.program import Branch, Hidden, Program
 from tests.networks import network_of
 from tests.programs import hostile_beats, hostile_contexts, random_program
 
 EXACT = {"fixed": fixed_model, "int": int_model}
+SHAPES: tuple[dict[str, Any], ...] = (
+    {},
+    {"context": 0, "hidden": 4},
+    {"context": CONTEXT_SIZE},
+    {"context": CONTEXT_SIZE, "hidden": 4},
+    {"context": CONTEXT_SIZE, "hidden": 8, "branches": False},
+)
+"""What programs may be made of."""
 
 
 def labels_of(model: onnx.ModelProto, program: Program, q: np.ndarray, dtype: type) -> np.ndarray:
@@ -65,15 +75,48 @@ def test_the_same_program_gives_the_same_bytes(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", EXACT)
-def test_every_layer_of_the_simulator_is_a_tensor(kind: str) -> None:
-    program = random_program(0, depth=3)
-    expected = run(program, hostile_beats(360, 1, 0), hostile_contexts(12, 0), layers=True).layers
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_layer_of_the_simulator_is_a_tensor(kind: str, shape: dict[str, Any]) -> None:
+    program = random_program(0, depth=3, **shape)
+    q, context = hostile_beats(360, 1, 0), hostile_contexts(12, 0, CONTEXT_SIZE)
+    expected = run(program, q, context, layers=True).layers
     others = {n for n in expected if n in ("beat", "context") or n.endswith(".sum")}
     assert layer_names(EXACT[kind](program)) == tuple(n for n in expected if n not in others)
 
 
-def test_the_int_model_holds_no_float() -> None:
-    model = onnx.shape_inference.infer_shapes(int_model(random_program(0, classes=2)))
+@pytest.mark.parametrize("kind", EXACT)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_model_takes_what_its_program_takes(kind: str, shape: dict[str, Any]) -> None:
+    program = random_program(0, **shape)
+    found = {
+        item.name: item.type.tensor_type.shape.dim[1].dim_value
+        for item in EXACT[kind](program).graph.input
+    }
+    expected = {"beat": 360} if program.branches else {}
+    assert found == expected | ({"context": program.context} if program.context else {})
+    assert {item.name for item in float_model(network_of(program), "0").graph.input} == set(found)
+
+
+@pytest.mark.parametrize(("kind", "dtype"), [("fixed", np.float32), ("int", np.int32)])
+@pytest.mark.parametrize("shift", [0, 1, 7, 14])
+def test_hidden_sums_below_zero_round_and_saturate_alike(
+    kind: str, dtype: type, shift: int
+) -> None:
+    program = random_program(1, context=5, hidden=2, branches=False)
+    layer = Hidden(np.array([[1, 0, 0, 0, 0], [-127, 127, 127, -127, 127]]), [0, -127], shift)
+    program = program.replace(hidden=layer)
+    context = hostile_contexts(500, 0)
+    context[:255, 0] = np.arange(-127, 128)
+    q = np.zeros((500, 360), np.int8)
+    opened = session(with_layers(EXACT[kind](program), ["hidden"]), optimize=True, name="test")
+    (found,) = opened.run(["hidden"], {"context": context.astype(dtype)})
+    assert np.array_equal(found, run(program, q, context, layers=True).layers["hidden"])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_int_model_holds_no_float(shape: dict[str, Any]) -> None:
+    program = random_program(0, classes=2, **shape)
+    model = onnx.shape_inference.infer_shapes(int_model(program))
     floats = {TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16}
     values = [*model.graph.value_info, *model.graph.input, *model.graph.output]
     assert not floats & {v.type.tensor_type.elem_type for v in values}
@@ -122,15 +165,17 @@ def test_the_threshold_belongs_to_class_1(
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
-@pytest.mark.parametrize("context", [0, 5])
-def test_the_float_model_is_close_to_the_float_network(activation: str, context: int) -> None:
-    network = network_of(random_program(3, depth=2, context=context, bound="tanh"))
+@pytest.mark.parametrize("shape", [*SHAPES, {"context": 0}])
+def test_the_float_model_is_close_to_the_float_network(
+    activation: str, shape: dict[str, Any]
+) -> None:
+    network = network_of(random_program(3, depth=2, bound="tanh", **shape))
     network = network.replace(activation=activation)
     rng = np.random.default_rng(0)
     x = rng.uniform(-1, 1, (40, 360)).astype(np.float32)
-    feed = {"beat": x}
-    if context:
-        feed["context"] = rng.uniform(-1, 1, (40, 5)).astype(np.float32)
+    feed = {"beat": x} if len(network.conv_weight) else {}
+    if network.context:
+        feed["context"] = rng.uniform(-1, 1, (40, network.context)).astype(np.float32)
     opened = session(float_model(network, "0" * 64), optimize=True, name="test")
     logits = opened.run(["logits"], feed)[0]
     np.testing.assert_allclose(logits, network.forward(x, feed.get("context")), atol=1e-5)

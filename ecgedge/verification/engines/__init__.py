@@ -22,7 +22,7 @@ from firmware_sim.errors import EcgedgeError
 Int8 = NDArray[np.int8]
 Layers = Mapping[str, NDArray[Any]]
 Engine = Callable[[Int8, Int8 | None], Layers]
-"""Takes beats (n, window) and RR contexts (n, 5) or None."""
+"""Takes beats (n, window) and contexts (n, program.context) or None."""
 
 
 @runtime_checkable

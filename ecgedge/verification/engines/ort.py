@@ -5,15 +5,18 @@ memory with every named layer as an output. Extra outputs keep the optimizer fro
 so only the first run sees the graph that a user's runtime sees.
 """
 
+from typing import Any
+
 import numpy as np
 import onnx
 import onnxruntime
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from ecgedge.verification.engines import Engine, Int8, Layers
 from export.bundle import MODELS, Bundle
 from export.onnx_graph import layer_names, serialize, with_layers
 from firmware_sim.errors import EcgedgeError
+from firmware_sim.program import Program
 
 INPUT_TYPES = {"fixed": np.float32, "int": np.int32}
 LEVELS = {
@@ -44,6 +47,27 @@ def session(model: onnx.ModelProto, *, optimize: bool, name: str) -> onnxruntime
         raise EcgedgeError(f"onnxruntime refuses {name} ({reason}); export it again.") from None
 
 
+def inputs_for(
+    program: Program, q: Int8, context: Int8 | None, dtype: DTypeLike
+) -> dict[str, NDArray[Any]]:
+    """Return what a model of a program takes: its beats, its context, or both.
+
+    Parameters
+    ----------
+    program : Program
+    q : (n, window) int8
+    context : (n, program.context or more) int8 or None
+    dtype
+        Of the model's inputs.
+    """
+    feed: dict[str, NDArray[Any]] = {}
+    if program.branches:
+        feed["beat"] = q.astype(dtype)
+    if program.context and context is not None:
+        feed["context"] = context[:, : program.context].astype(dtype)
+    return feed
+
+
 def _named(opened: onnxruntime.InferenceSession, feed: dict[str, NDArray[np.generic]]) -> Layers:
     names = [item.name for item in opened.get_outputs()]
     return dict(zip(names, opened.run(names, feed), strict=True))
@@ -58,9 +82,7 @@ def _engine(bundle: Bundle, kind: str, *, optimize: bool) -> Engine:
     dtype = INPUT_TYPES[kind]
 
     def run(q: Int8, context: Int8 | None) -> Layers:
-        feed: dict[str, NDArray[np.generic]] = {"beat": q.astype(dtype)}
-        if bundle.program.context and context is not None:
-            feed["context"] = context.astype(dtype)
+        feed = inputs_for(bundle.program, q, context, dtype)
         everything = _named(shown, feed)
         found = {layer: everything[layer] for layer in layers}
         found["label"] = everything["label"][:, None]

@@ -14,10 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 from ecgedge.verification.firmware import table_of
 from export.bundle import Bundle
 from firmware_sim.detector import as_counts
-from firmware_sim.formats import FRACTION_BITS, Q7_MAX, relu, rshift
+from firmware_sim.formats import FRACTION_BITS, Q7_MAX, relu, rshift, sat
 from firmware_sim.network import decide
 from firmware_sim.pipeline import Pipeline
-from firmware_sim.program import BRANCHES, TAPS, Branch, Program, Segment
+from firmware_sim.program import TAPS, Branch, Head, Hidden, Program, Segment
 
 Int8 = NDArray[np.int8]
 Int64 = NDArray[np.int64]
@@ -32,7 +32,8 @@ class Plain:
     layers : dict of str to int64 arrays
         As `firmware_sim.network.Output.layers`.
     clipped : dict of str to (int, int)
-        For each place that clips from above: how many values were greater than 127, of how many.
+        For each place that clips: how many values lay beyond 127 (in the hidden layer also below
+        -127), of how many.
     """
 
     layers: dict[str, Int64]
@@ -67,18 +68,47 @@ def plain(program: Program, q: Int8, context: Int8 | None) -> Plain:
     ----------
     program : Program
     q : (n, window) int8
-    context : (n, 5) int8 or None
+    context : (n, program.context or more) int8 or None
     """
-    beats = q.astype(np.int64)
-    layers: dict[str, Int64] = {"beat": beats}
+    layers: dict[str, Int64] = {}
     clipped: dict[str, tuple[int, int]] = {}
+    if program.branches:
+        _mean(program, q.astype(np.int64), layers, clipped)
+    if program.context and context is not None:
+        layers["context"] = context[:, : program.context].astype(np.int64)
+    features = np.concatenate([layers[n] for n in ("mean", "context") if n in layers], axis=1)
+    if program.hidden is not None:
+        sums = _dense(features, program.hidden)
+        rounded = rshift(sums, program.hidden.shift)
+        clipped["hidden"] = (int((np.abs(rounded) > Q7_MAX).sum()), rounded.size)
+        features = layers["hidden"] = np.asarray(sat(rounded), dtype=np.int64)
+    layers["scores"] = _dense(features, program.head)
+    return Plain(layers, clipped)
+
+
+def _dense(features: Int64, layer: Hidden | Head) -> Int64:
+    """Weighted sums of all inputs, plus the bias: (n, outputs)."""
+    columns = []
+    for weights, bias in zip(layer.weight.tolist(), layer.bias.tolist(), strict=True):
+        total = np.full(len(features), bias << FRACTION_BITS, dtype=np.int64)
+        for i, weight in enumerate(weights):
+            total += weight * features[:, i]
+        columns.append(total)
+    return np.stack(columns, axis=1)
+
+
+def _mean(
+    program: Program, beats: Int64, layers: dict[str, Int64], clipped: dict[str, tuple[int, int]]
+) -> None:
+    """Branches, token layers and mean: add each layer, and how often it clips."""
 
     def shift_and_clip(name: str, sums: Int64, shift: int) -> Int64:
         rounded = rshift(sums, shift)
         clipped[name] = (int((rounded > Q7_MAX).sum()), rounded.size)
         return np.asarray(relu(rounded), dtype=np.int64)
 
-    parts = list(zip(BRANCHES, program.branches, program.segments, strict=True))
+    layers["beat"] = beats
+    parts = program.named_branches
     for name, branch, segment in parts:
         layers[f"{name}.conv"] = _convolution(beats, branch, segment)
     for name, _, segment in parts:
@@ -86,20 +116,13 @@ def plain(program: Program, q: Int8, context: Int8 | None) -> Plain:
     for name, branch, _ in parts:
         sums = layers[f"{name}.sum"]
         layers[f"{name}.pool"] = shift_and_clip(f"{name}.pool", sums, branch.shift)
-    tokens = np.concatenate([layers[f"{name}.pool"] for name in BRANCHES], axis=2)
+    tokens = np.concatenate([layers[f"{name}.pool"] for name, _, _ in parts], axis=2)
     layers["tokens.0"] = tokens
     for i, layer in enumerate(program.layers, start=1):
         weight, bias = layer.weight.astype(np.int64), layer.bias.astype(np.int64)
         sums = weight @ tokens + (bias << FRACTION_BITS)[:, None]
         tokens = layers[f"tokens.{i}"] = shift_and_clip(f"tokens.{i}", sums, layer.shift)
-    features = layers["mean"] = shift_and_clip("mean", tokens.sum(axis=2), program.mean_shift)
-    if program.context and context is not None:
-        layers["context"] = context.astype(np.int64)
-        features = np.concatenate([features, layers["context"]], axis=1)
-    head = program.head
-    bias = head.bias.astype(np.int64) << FRACTION_BITS
-    layers["scores"] = features @ head.weight.astype(np.int64).T + bias
-    return Plain(layers, clipped)
+    layers["mean"] = shift_and_clip("mean", tokens.sum(axis=2), program.mean_shift)
 
 
 class NumpyEngine:

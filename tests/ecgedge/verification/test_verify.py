@@ -55,14 +55,22 @@ def test_a_whole_bundle_passes(whole: Path) -> None:
         {"classes": 2, "context": 0, "depth": 3, "window": 90},
         {"bound": "tanh", "window": 90},
         {"bound": "tanh", "window": 1500, "context": 0},
+        {"context": 13, "hidden": 8, "branches": False},
+        {"context": 13, "hidden": 6, "window": 90},
+        {"context": 0, "hidden": 3, "classes": 2},
+        {"context": 13, "depth": 2},
     ],
 )
 def test_other_programs_pass(tmp_path: Path, shape: dict[str, Any]) -> None:
     small_bundle(tmp_path / "bundle", seed=4, **shape)
     bundle = read_bundle(tmp_path / "bundle")
     q = hostile_beats(bundle.program.window, 32, 0)
-    context = hostile_contexts(len(q), 0) if bundle.program.context else None
-    assert verify(bundle, [Source("random", q, context)], engines=SOFTWARE).failures == ()
+    size = bundle.program.context
+    source = Source("random", q, hostile_contexts(len(q), 0, size) if size else None)
+    result = verify(bundle, [source, *made_sources(bundle, 32)], engines=SOFTWARE)
+    assert result.failures == ()
+    assert set(result.engines) == set(SOFTWARE)
+    assert all(report.compared > 32 for report in result.engines.values())
 
 
 def test_every_engine_shows_every_layer(whole: Path) -> None:
