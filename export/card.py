@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from firmware_sim.context import CONTEXT_NAMES
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.formats import ONE
-from firmware_sim.program import BRANCHES, Program
+from firmware_sim.program import Program
 from firmware_sim.prove import Proof
+from firmware_sim.rhythm import RR_SIZE
 
 PROOF_HEAD, FILES_HEAD = "## Proof\n\n", "\n\n## Files\n\n"
 
@@ -90,14 +92,61 @@ def _results(origin: Provenance) -> str:
     return f"Integer program on {origin.evaluated_on}.\n\n{table}"
 
 
+def _input(program: Program) -> str:
+    window = f"{program.window} samples at {program.fs} Hz around"
+    if program.branches:
+        return f"{window} an R peak, one lead"
+    return f"context alone, made of R peaks and of {window} each, one lead"
+
+
+def _context(program: Program) -> str:
+    if not program.context:
+        return "not used"
+    if program.context == RR_SIZE:
+        return f"{RR_SIZE} values: RR intervals"
+    return f"{program.context} values: RR intervals, and the shape against a running template"
+
+
+def _layers(program: Program) -> str:
+    """Say which values follow which, from the inputs to the scores."""
+    names = []
+    if program.branches:
+        names.append(f"four convolutions with pools, {len(program.layers)} token layers, mean of 4")
+    if program.context:
+        names.append(f"{program.context} context values")
+    before = " and ".join(names)
+    hidden = "" if program.hidden is None else f", {len(program.hidden.bias)} hidden units"
+    return f"{before}{hidden}, {len(program.labels)} scores"
+
+
+def _inputs(program: Program) -> str:
+    """Name what enters the network, value by value."""
+    found = []
+    if program.branches:
+        found.append(
+            "`beat`: the window with its mean removed, scaled by its largest value to -127 ... 127."
+        )
+    if program.context:
+        rows = [(str(i), name) for i, name in enumerate(CONTEXT_NAMES[: program.context])]
+        table = _table(("context", "what"), rows)
+        found.append(
+            "`context`: integers in -127 ... 127, made by `firmware_sim/context.py`; "
+            f"`docs/arithmetic.md` of ecgedge defines them.\n\n{table}"
+        )
+    return "\n\n".join(found)
+
+
 def _bound(program: Program) -> str:
+    if not program.branches:
+        return "each weight by itself is inside [-1, 1]; there is no convolution"
     if bound_of(program) == "l1":
         return (
             "l1: sum of |w| + |b| is at most 1 for each convolution channel, so no convolution "
             "output can leave [-1, 1]"
         )
-    pairs = zip(BRANCHES, program.branches, strict=True)
-    scales = ", ".join(f"{name} 2^-{14 + branch.range_bits}" for name, branch in pairs)
+    scales = ", ".join(
+        f"{name} 2^-{14 + branch.range_bits}" for name, branch, _ in program.named_branches
+    )
     return (
         "tanh: each weight by itself is inside [-1, 1]; convolution outputs are read on the "
         f"scales {scales}"
@@ -148,8 +197,9 @@ def card(program: Program, proof: Proof, origin: Provenance) -> str:
     facts = [
         ("task", program.task),
         ("classes", ", ".join(program.labels)),
-        ("input", f"{program.window} samples at {program.fs} Hz around an R peak, one lead"),
-        ("RR context", f"{program.context} values" if program.context else "not used"),
+        ("input", _input(program)),
+        ("context", _context(program)),
+        ("layers", _layers(program)),
         ("parameters", str(program.parameters)),
         ("weight bound", _bound(program)),
         ("largest weight", f"{program.weight_max:.4f}"),
@@ -166,6 +216,7 @@ def card(program: Program, proof: Proof, origin: Provenance) -> str:
         "A heartbeat classifier as an integer program, made by ecgedge.",
         _table(("what", "value"), facts),
         f"## Not for\n\n{NOT_FOR}",
+        f"## What it takes\n\n{_inputs(program)}",
         f"## How good it is\n\n{_results(origin)}",
         f"## Trained on\n\n{training}",
         f"{PROOF_HEAD}{_proof(proof)}{FILES_HEAD}"

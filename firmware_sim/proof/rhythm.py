@@ -50,6 +50,11 @@ def _more_values(counted: Interval, slow: Interval, timeout: int) -> list[Quanti
             "2 scaled + slow, as rdiv has it",
         ),
         quantity("rhythm.irregular.denominator", slow * 2, "2 slow"),
+        quantity(
+            "rhythm.irregular.device",
+            (slow + change * (IRREGULAR_GAIN << SLOW_FRACTION_BITS)) * (2 * ONE) + slow,
+            "as a deviation of slow + 64 median from slow: 256 x + ref",
+        ),
         quantity("rhythm.irregular.quotient", irregular, "before it is clipped"),
     ]
 

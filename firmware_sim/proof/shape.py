@@ -3,6 +3,9 @@
 From one beat to the next the device keeps a template and a mean area. Both are proved by induction:
 the first beat puts them into the interval of a target, and a step toward another target stays
 inside, as `t + rshift(x - t, s)` falls neither with t nor with x.
+
+A device divides numbers that are not negative: it lifts a sum of samples by 2**15 for each of them,
+and a bin by the largest one.
 """
 
 from firmware_sim.formats import Q7_MAX, rdiv, rshift
@@ -89,6 +92,8 @@ def _bins(size: int) -> list[Quantity]:
     centered = _centered(size)
     largest = hull(0, abs(centered))
     scaled = centered * (2 * Q7_MAX)
+    lifted = Interval(0, (total - total.low).high)
+    above = Interval(0, 2 * largest.high)
     return [
         quantity("shape.bin", hull(0, one), f"{size} samples, and every sum on the way"),
         quantity("shape.sum", hull(0, total), f"{BINS} bins, and every sum on the way"),
@@ -107,6 +112,14 @@ def _bins(size: int) -> list[Quantity]:
             "shape.scaled",
             Interval(-Q7_MAX, Q7_MAX),
             "|centered| <= largest, and rdiv(127 largest, largest) = 127",
+        ),
+        quantity("shape.device.sum", lifted, "sum + 2**15 n, which is not negative"),
+        quantity("shape.device.mean.numerator", lifted * 2 + BINS * size, "as rdiv has it"),
+        quantity("shape.device.bin", above, "centered + largest, from 0 to 2 largest"),
+        quantity(
+            "shape.device.numerator",
+            hull(0, above * (2 * Q7_MAX) + largest.high),
+            "254 of it, then + largest: scaled + 127 when it is divided",
         ),
     ]
 

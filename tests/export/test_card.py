@@ -3,6 +3,7 @@
 import pytest
 
 from export.card import Provenance, Result, bound_of, card, with_proof
+from firmware_sim.context import CONTEXT_NAMES
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.prove import prove
 from tests.programs import random_program
@@ -43,6 +44,27 @@ def test_digest_classes_and_rate_are_there() -> None:
     assert "N, S" in text
     assert "360 samples at 360 Hz" in text
     assert f"S when the score difference >= {program.threshold}" in text
+
+
+def test_the_inputs_are_named_value_by_value() -> None:
+    text = text_of(Provenance(), context=5)
+    assert "`beat`: the window" in text
+    assert "| 4 | slow mean against one second |" in text
+    assert "irregularity" not in text
+    without = text_of(Provenance(), context=0)
+    assert "| context | not used |" in without
+    assert "`context`" not in without
+
+
+def test_a_program_without_branches_takes_its_context_alone() -> None:
+    text = text_of(Provenance(), context=13, hidden=8, branches=False)
+    assert "context alone, made of R peaks and of 360 samples at 360 Hz around each" in text
+    assert "| layers | 13 context values, 8 hidden units, 4 scores |" in text
+    assert "there is no convolution" in text
+    assert "`beat`" not in text
+    rows = [f"| {i} | {name} |" for i, name in enumerate(CONTEXT_NAMES)]
+    assert all(row in text for row in rows)
+    assert "| hidden | " in text
 
 
 def test_training_and_command_are_there() -> None:

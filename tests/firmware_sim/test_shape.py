@@ -52,10 +52,15 @@ class PlainShape:
         tell("mean.numerator", 2 * total + 60 * size)
         mean = tell("mean", rounded(total, 60 * size))
         tell("mean.bin", size * mean)
+        lifted = tell("device.sum", total + 60 * size * 32768)
+        assert tell("device.mean.numerator", 2 * lifted + 60 * size) // (120 * size) == mean + 32768
         sums = [tell("centered", s - size * mean) for s in sums]
         largest = tell("largest", max(map(abs, sums)))
         scaled = []
         for s in sums:
+            above = tell("device.bin", s + largest)
+            numerator = tell("device.numerator", 254 * above + largest)
+            assert not largest or numerator // (2 * largest) == rounded(127 * s, largest) + 127
             tell("scaled.numerator", 254 * s)
             tell("scaled.numerator", 254 * s + largest)
             scaled.append(tell("scaled", rounded(127 * s, max(largest, 1))))
