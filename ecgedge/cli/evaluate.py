@@ -90,7 +90,7 @@ def evaluate(
     if excerpt and folder not in (None, Path(EXCERPT)):
         raise EcgedgeError("--excerpt and --data name two sets of records; choose one of them.")
     found = run_evaluation(
-        [_place(path) for path in paths],
+        [place_of(path) for path in paths],
         find_database(EXCERPT if excerpt else "mitdb", folder),
         test=test,
         protocol=protocol,
@@ -98,13 +98,13 @@ def evaluate(
         resamples=resamples,
         load_scorer=_load_scorer(),
         output=output,
-        command=_typed(click.get_current_context()),
+        command=typed(click.get_current_context()),
     )
     for ledger in found.ledgers:
         click.echo(f"ledger: {ledger}", err=True)
     output = output or found.default_folder
     if output is not None:
-        write_report(found, output, pictures=plots and _can_draw())
+        write_report(found, output, pictures=plots and can_draw())
         click.echo(f"report: {output}", err=True)
     if as_json:
         click.echo(to_text(found.report), nl=False)
@@ -112,19 +112,19 @@ def evaluate(
         _print(found, records=records)
 
 
-def _typed(context: click.Context) -> str:
+def typed(context: click.Context) -> str:
     """Return the command as it could be typed again: only what was given, in a fixed order."""
     import shlex
 
     from click.core import ParameterSource
 
-    words = ["ecgedge", "evaluate"]
+    words = ["ecgedge", str(context.command.name)]
     for parameter in context.command.params:
         name, value = parameter.name or "", context.params.get(parameter.name or "")
         if context.get_parameter_source(name) != ParameterSource.COMMANDLINE:
             continue
         if isinstance(parameter, click.Argument):
-            words += [str(word) for word in value or ()]
+            words += [str(word) for word in (value or () if parameter.nargs < 0 else [value])]
         elif isinstance(value, bool):
             words.append((parameter.opts if value else parameter.secondary_opts)[-1])
         else:
@@ -132,7 +132,7 @@ def _typed(context: click.Context) -> str:
     return shlex.join(words)
 
 
-def _place(name: str) -> Path:
+def place_of(name: str) -> Path:
     """Return the folder of a run or bundle; shipped bundles go by their name."""
     if Path(name).exists():
         return Path(name)
@@ -159,7 +159,8 @@ def _load_scorer() -> "LoadScorer | None":
     return load
 
 
-def _can_draw() -> bool:
+def can_draw() -> bool:
+    """Say whether pictures can be drawn, and tell the user where they cannot."""
     from importlib.util import find_spec
 
     if find_spec("matplotlib") is not None:

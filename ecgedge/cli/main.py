@@ -16,6 +16,7 @@ COMMANDS = {
     "train": ("train", "Train a student or a teacher."),
     "distill": ("train", "Train a student with the help of a large teacher."),
     "evaluate": ("evaluate", "Report how good runs and bundles are; compare them."),
+    "robustness": ("robustness", "What noise, shifts and leads cost a run or a bundle."),
     "runs": ("runs", "List, compare and plot runs."),
     "export": ("bundle", "Write a run as a bundle, a C library or an Arduino library."),
     "verify": ("verify", "Every engine, every beat, zero differences."),

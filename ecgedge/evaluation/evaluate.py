@@ -111,7 +111,7 @@ def evaluate(
     split = get_split(protocol or subjects[0].default_protocol)
     chosen_map = aami_map or subjects[0].aami_map
     if not test:
-        _check_validation(subjects, split)
+        check_validation(subjects, split)
     records = tuple(dict.fromkeys(n for s in subjects for n in s.validation_records))
     notes: list[str] = []
     looks: dict[Path, list[str]] = {}
@@ -128,7 +128,7 @@ def evaluate(
         notes += told
         if test:
             beats = held_out(split, folder, **settings)
-            entered = _enter(subject, beats, lineups, output)
+            entered = enter(subject, beats, lineups, output)
             chosen = [x for x in lineups if x.name not in FEATURES]  # baselines have no choices
             looks[entered] = looks.get(entered, []) + [d for x in chosen for d in x.digests]
         else:
@@ -144,7 +144,7 @@ def evaluate(
         resamples=resamples,
         seen=sorted(seen & set(asked[0][1].beats.records)),
         notes=notes,
-        ledger=_looks(subjects, looks),
+        ledger=looks_of(subjects, looks),
         command=command,
     )
     beside = validation_of(subjects[0]) if test and len(subjects) == 1 else {}
@@ -175,7 +175,7 @@ def _check_tasks(subjects: Sequence[Subject]) -> None:
             )
 
 
-def _check_validation(subjects: Sequence[Subject], split: Split) -> None:
+def check_validation(subjects: Sequence[Subject], split: Split) -> None:
     """Refuse what has no validation records of this protocol."""
     for subject in subjects:
         if subject.kind == "bundle":
@@ -197,9 +197,7 @@ def ledger_of(subject: Subject, output: Path | None) -> Path:
     return ledger.user_ledger() if output is None else output / ledger.LEDGER
 
 
-def _enter(
-    subject: Subject, beats: HeldOut, lineups: Sequence[Lineup], output: Path | None
-) -> Path:
+def enter(subject: Subject, beats: HeldOut, lineups: Sequence[Lineup], output: Path | None) -> Path:
     """Write the look at test records down, before any model is asked."""
     place = ledger_of(subject, output)
     if output is not None:
@@ -219,7 +217,7 @@ def _enter(
     return place
 
 
-def _looks(subjects: Sequence[Subject], entered: dict[Path, list[str]]) -> list[dict[str, Any]]:
+def looks_of(subjects: Sequence[Subject], entered: dict[Path, list[str]]) -> list[dict[str, Any]]:
     """Return every look at these models, oldest first: also those at one of several seeds."""
     if not entered:
         return []
@@ -320,11 +318,11 @@ def write_report(found: Evaluation, folder: Path, *, pictures: bool = True) -> P
         write_atomic(place / REPORT_JSON, to_text(found.report))
         write_atomic(place / REPORT_MARKDOWN, markdown(found.report, shown))
         write_atomic(place / REPORT_HTML, html(found.report, place, shown))
-        _keep_ledger(folder / ledger.LEDGER, place / ledger.LEDGER)
+        keep_ledger(folder / ledger.LEDGER, place / ledger.LEDGER)
     return folder
 
 
-def _keep_ledger(old: Path, new: Path) -> None:
+def keep_ledger(old: Path, new: Path) -> None:
     """Let the ledger live on in the new folder: the same file, so that no line can be lost."""
     if not old.is_file():
         return

@@ -17,7 +17,9 @@ MAX_DIGESTS = 2
 # Markdown
 
 
-def _markdown_table(table: Table) -> str:
+def markdown_table(table: Table) -> str:
+    """Write one table as Markdown, with its title above and its note below."""
+
     def line(cells: Sequence[str]) -> str:
         safe = (cell.replace("|", "\\|").replace("\n", "<br>") for cell in cells)
         return "| " + " | ".join(safe) + " |"
@@ -45,7 +47,7 @@ def markdown(report: Mapping[str, Any], pictures: Mapping[str, Path] | None = No
     if report["note"]:
         parts.append(f"**{report['note']}**")
     parts += report["verdicts"]
-    parts += [_markdown_table(table) for table in all_tables(report)]
+    parts += [markdown_table(table) for table in all_tables(report)]
     if pictures:
         parts.append("## Pictures")
         parts += [f"![{title}]({path.as_posix()})" for title, path in pictures.items()]
@@ -97,25 +99,30 @@ def _heading(table: Table, column: int) -> str:
     return fill(heading, width, break_long_words=False, break_on_hyphens=False)
 
 
-def print_report(report: Mapping[str, Any], console: "Console", *, records: bool = False) -> None:
-    """Print the tables of a report with rich."""
+def print_table(table: Table, console: "Console") -> None:
+    """Print one table with rich, and an empty line."""
     from rich import box
     from rich.table import Table as RichTable
 
+    shown = RichTable(
+        title=table.title, title_justify="left", title_style="bold", caption=table.note or None,
+        caption_justify="left", box=box.SIMPLE_HEAD, show_edge=False,
+    )  # fmt: skip
+    shown.add_column(table.columns[0])
+    for column in range(1, len(table.columns)):  # numbers stay whole, names are broken
+        shown.add_column(_heading(table, column), justify="right", no_wrap=True)
+    for row in table.rows:
+        shown.add_row(*row)
+    console.print(shown)
+    console.print()
+
+
+def print_report(report: Mapping[str, Any], console: "Console", *, records: bool = False) -> None:
+    """Print the tables of a report with rich."""
     if report["note"]:
         console.print(report["note"], style="bold yellow")
     for table in tables(report, records=records, spread=console.width >= WIDE):
-        shown = RichTable(
-            title=table.title, title_justify="left", title_style="bold", caption=table.note or None,
-            caption_justify="left", box=box.SIMPLE_HEAD, show_edge=False,
-        )  # fmt: skip
-        shown.add_column(table.columns[0])
-        for column in range(1, len(table.columns)):  # numbers stay whole, names are broken
-            shown.add_column(_heading(table, column), justify="right", no_wrap=True)
-        for row in table.rows:
-            shown.add_row(*row)
-        console.print(shown)
-        console.print()
+        print_table(table, console)
     for verdict in report["verdicts"]:
         console.print(verdict, style="bold", highlight=False, markup=False)
     for line in facts(report):
