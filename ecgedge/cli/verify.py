@@ -101,7 +101,7 @@ def verify(
     """Run every engine on every beat and compare every layer, integer for integer.
 
     With --pipeline: push the samples of RECORDS through every engine that runs streams, and compare
-    every beat: position, RR context, label, scores, and the sample that decided it.
+    every beat: position, context, label, scores, and the sample that decided it.
 
     Ends with code 0 only if nothing differs anywhere.
     """

@@ -109,6 +109,18 @@ def test_golden_vectors_hold_real_beats_of_every_symbol() -> None:
     assert (golden.q == made.q).all()
 
 
+def test_golden_vectors_have_the_context_that_a_program_takes() -> None:
+    short = golden_of(random_program(0, window=125))
+    whole = golden_of(random_program(0, window=125, context=13, hidden=8, branches=False))
+    assert short.context is not None
+    assert whole.context is not None
+    assert (short.context.shape[1], whole.context.shape[1]) == (5, 13)
+    real = 20
+    assert (short.q[:real] == whole.q[:real]).all()
+    assert (short.context[:real] == whole.context[:real, :5]).all()
+    assert whole.context[:real, 9:].any(axis=0).all()
+
+
 def test_the_command_gives_what_differs_from_the_defaults(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", random_program(0, window=125))
     changes = {

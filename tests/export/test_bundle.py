@@ -11,7 +11,16 @@ import numpy as np
 import onnx
 import pytest
 
-from export.bundle import MODELS, REQUIRED, SUMS, read_bundle, write_bundle, write_sums
+from export.bundle import (
+    MODELS,
+    REQUIRED,
+    SUMS,
+    read_bundle,
+    renew,
+    stands_for,
+    write_bundle,
+    write_sums,
+)
 from export.golden import make_golden
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.program import Program, load_program, save_program
@@ -43,6 +52,27 @@ def test_it_reads_back(whole: Path) -> None:
     assert bundle.golden.program == bundle.program.digest
     assert bundle.proof["ok"] is True
     assert "not a medical device" in bundle.card
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"context": 13, "hidden": 8, "branches": False},
+        {"context": 13, "hidden": 3},
+        {"context": 0, "hidden": 3, "classes": 2},
+    ],
+)
+def test_every_shape_of_program_reads_back(tmp_path: Path, shape: dict[str, int]) -> None:
+    program = small_bundle(tmp_path / "bundle", **shape)
+    found = read_bundle(tmp_path / "bundle")
+    assert found.program == program
+    assert stands_for(found.network, program)
+    assert found.network.parameters == program.parameters
+    assert list(found.golden.layers)[-2:] == ["hidden", "scores"]
+    assert json.loads((tmp_path / "bundle" / "program.json").read_text())["version"] == 2
+    before = {path.name: path.read_bytes() for path in (tmp_path / "bundle").iterdir()}
+    renew(found)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "bundle").iterdir()} == before
 
 
 def test_the_same_program_gives_the_same_bytes(whole: Path, tmp_path: Path) -> None:

@@ -75,6 +75,33 @@ def test_tables_show_the_three_parts(whole: Path) -> None:
     assert "witnesses replayed through the simulator" in result.stdout
 
 
+@pytest.mark.parametrize("branches", [True, False])
+def test_a_hidden_layer_and_the_shape_are_proved_too(tmp_path: Path, branches: bool) -> None:
+    shape = {"context": 13, "hidden": 8, "branches": branches}
+    program = small_bundle(tmp_path / "bundle", seed=SEED, **shape)
+    result = call(tmp_path / "bundle", "--json")
+    assert result.exit_code == 0
+    content = json.loads(result.stdout)
+    units = [layer for layer in content["layers"] if layer["name"] == "hidden"]
+    assert [unit["channel"] for unit in units] == list(range(8))
+    assert {unit["exact"] for unit in units} == {not branches}
+    assert {unit["kind"] for unit in units} == {"layer" if branches else "context"}
+    names = {q["name"] for q in content["stream"]}
+    assert {"shape.template", "shape.area.mean", "rhythm.irregular.quotient"} <= names
+    assert content["replayed"] == replay(program, prove(program)).count
+    if not branches:
+        assert len(content["layers"]) == 8 + 4
+        assert "context" in call(tmp_path / "bundle").stdout
+
+
+def test_a_changed_bound_of_the_hidden_layer_is_named(tmp_path: Path) -> None:
+    small_bundle(tmp_path / "bundle", context=13, hidden=8, branches=False)
+    change(tmp_path / "bundle", lambda c: c["layers"][3].update(max=1), sign=True)
+    result = call(tmp_path / "bundle")
+    assert result.exit_code == 1
+    assert "layers, hidden channel 3, max is 1" in result.stdout
+
+
 def shrink(content: dict[str, Any]) -> None:
     content["layers"][16]["max"] -= 1
 

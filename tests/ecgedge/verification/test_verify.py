@@ -117,8 +117,9 @@ def test_progress_ends_at_the_number_of_beats(whole: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_excerpt_passes(tmp_path: Path, excerpt: Path) -> None:
-    small_bundle(tmp_path / "bundle", window=360)
+@pytest.mark.parametrize("shape", [{}, {"context": 13, "hidden": 8, "branches": False}])
+def test_the_excerpt_passes(tmp_path: Path, excerpt: Path, shape: dict[str, Any]) -> None:
+    small_bundle(tmp_path / "bundle", window=360, **shape)
     bundle = read_bundle(tmp_path / "bundle")
     source = database_source(bundle.program, excerpt)
     result = verify(bundle, [source], engines=SOFTWARE)
@@ -192,6 +193,24 @@ def test_a_changed_token_bias_is_named(copy: Path) -> None:
     assert first is not None
     assert first["layer"] == "tokens.1"
     assert "accumulator" in first["text"]
+
+
+@pytest.mark.parametrize("kind", ["fixed", "int"])
+def test_a_changed_hidden_weight_is_named(tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "bundle"
+    small_bundle(folder, seed=4, context=13, hidden=8, branches=False)
+    change_constant(folder, kind, "hidden.bias", lambda array: array - 5000)
+    result = verified(folder)
+    assert not result.ok
+    for name, report in result.engines.items():
+        if not name.startswith(f"ort-{kind}"):
+            assert report.ok, name
+            continue
+        first = report.first_difference
+        assert first is not None
+        assert first["layer"] == "hidden"
+        assert first["accumulator"] is not None
+        assert first["actual"] < first["expected"]
 
 
 def test_a_change_that_no_beat_shows_fails_too(copy: Path) -> None:
