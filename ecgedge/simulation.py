@@ -21,6 +21,7 @@ from ecgedge.ec57.figures import figures
 from ecgedge.ec57.matrix import count
 from ecgedge.ec57.mit_format import read_annotations
 from ecgedge.ec57.pairing import LEARNING_S, Pairing, pair_beats, span_of
+from ecgedge.faults import Fault, faulty_program, faulty_record, with_faulty_inputs
 from firmware_sim.detector_timing import BLOCK_MS, timing
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.files import write_atomic
@@ -58,7 +59,15 @@ class Simulation:
     reference: Annotations = NO_ANNOTATIONS
 
 
-def simulate_record(program: Program, folder: Path, name: str, lead: str = "MLII") -> Simulation:
+def simulate_record(
+    program: Program,
+    folder: Path,
+    name: str,
+    lead: str = "MLII",
+    *,
+    faults: Sequence[Fault] = (),
+    seed: int = 0,
+) -> Simulation:
     """Run a program on a WFDB record.
 
     Parameters
@@ -70,13 +79,25 @@ def simulate_record(program: Program, folder: Path, name: str, lead: str = "MLII
         Record name.
     lead : str
         As in `ecgedge.data.record.read_record`.
+    faults : sequence of Fault
+        Of the hardware that it runs on.
+    seed : int
+        Of the faults.
     """
     record = read_record(folder, name, lead)
     path = Path(folder) / f"{name}.{REFERENCE}"
-    return _simulate(program, record, read_annotations(path) if path.is_file() else NO_ANNOTATIONS)
+    reference = read_annotations(path) if path.is_file() else NO_ANNOTATIONS
+    return _simulate(program, record, reference, faults, seed)
 
 
-def simulate_csv(program: Program, path: Path, rate_hz: float | None = None) -> Simulation:
+def simulate_csv(
+    program: Program,
+    path: Path,
+    rate_hz: float | None = None,
+    *,
+    faults: Sequence[Fault] = (),
+    seed: int = 0,
+) -> Simulation:
     """Run a program on a CSV file, read as the stream reads one.
 
     Parameters
@@ -86,6 +107,8 @@ def simulate_csv(program: Program, path: Path, rate_hz: float | None = None) -> 
         One column of samples, or time and samples.
     rate_hz : float, optional
         Its rate; by default it comes from its time column.
+    faults, seed
+        As in `simulate_record`.
     """
     from ecgedge.stream.device_input import recording_of_csv
     from ecgedge.stream.units import FIRST, choose_scale
@@ -104,16 +127,24 @@ def simulate_csv(program: Program, path: Path, rate_hz: float | None = None) -> 
         beat_samples=np.empty(0, np.int64),
         beat_symbols=np.empty(0, "<U1"),
     )
-    return _simulate(program, record, NO_ANNOTATIONS)
+    return _simulate(program, record, NO_ANNOTATIONS, faults, seed)
 
 
-def _simulate(program: Program, record: Record, reference: Annotations) -> Simulation:
+def _simulate(
+    program: Program,
+    record: Record,
+    reference: Annotations,
+    faults: Sequence[Fault],
+    seed: int,
+) -> Simulation:
     if not len(record.counts):
         raise EcgedgeError(f"{record.name} holds no samples; choose another recording.")
-    resampled = resample_record(record, program.fs)
+    program = faulty_program(program, faults, (seed, 0))  # as the first program of a sweep
+    resampled = resample_record(faulty_record(record, faults), program.fs)
+    beats = run(program, resampled.counts)
     return Simulation(
         resampled,
-        tuple(run(program, resampled.counts)),
+        tuple(with_faulty_inputs(program, resampled.counts, beats, faults)),
         record.fs,
         at_rate(reference, reference.fs or record.fs, program.fs),
     )

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ecgedge.cli.faults import TRIALS
 from ecgedge.cli.live import NOT_NEGATIVE, RATE
 from firmware_sim.errors import EcgedgeError
 
 if TYPE_CHECKING:
+    from ecgedge.faults import Fault
     from ecgedge.simulation import Simulation
     from firmware_sim.program import Program
 
+PREFERRED = "MLII"
 ANNOTATOR = "ecgedge"
 """Ending of annotation files unless the user chooses another."""
 
@@ -25,7 +28,7 @@ ANNOTATOR = "ecgedge"
     type=click.Path(path_type=Path),
     help="Folder of mitdb, or above it. Default: $ECGEDGE_DATA, the cache, then the excerpt.",
 )
-@click.option("--lead", default="MLII", show_default=True, help="Lead of a WFDB record, or first.")
+@click.option("--lead", help="Lead of a WFDB record, or first. [MLII; a sweep: the protocol's]")
 @click.option("--rate", type=RATE, metavar="HZ", help="Rate of a CSV file without a time column.")
 @click.option(
     "--out",
@@ -45,21 +48,50 @@ ANNOTATOR = "ecgedge"
 @click.option(
     "--plot",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Draw twenty seconds with every beat's label as PNG.",
+    help="Draw twenty seconds with every beat's label as PNG; of a sweep its curves.",
 )
 @click.option("--at", type=NOT_NEGATIVE, default=0.0, metavar="S", help="Where the picture begins.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="KIND[=SEVERITY]",
+    help="weight-noise, stuck, flip, dead, drift, weight-bits, adc-bits or input-bits; without a "
+    "severity a sweep over severities. May be repeated.",
+)
+@click.option("--severities", metavar="S,S...", help="Of a sweep. Default: the usual ones.")
+@click.option(
+    "--trials",
+    type=click.IntRange(1, 10_000),
+    default=TRIALS,
+    show_default=True,
+    help="Faulty programs a severity, in a sweep.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**31 - 1),
+    default=0,
+    show_default=True,
+    help="Of the faults.",
+)
+@click.option("--test", is_flag=True, help="Open test records in a sweep; needs a ledger.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def simulate(
     bundle: str,
     records: tuple[str, ...],
     data: Path | None,
-    lead: str,
+    lead: str | None,
     rate: float | None,
     out: Path | None,
     annotate: str | None,
     annotations: Path | None,
     plot: Path | None,
     at: float,
+    faults: tuple[str, ...],
+    severities: str | None,
+    trials: int,
+    seed: int,
+    test: bool,
     as_json: bool,
 ) -> None:
     """Run the firmware on recordings: from samples to labelled beats, in integers.
@@ -69,13 +101,28 @@ def simulate(
     CSV file. Reference beats, when there are any, are scored as EC57 does, from 5:00 on (recordings
     shorter than ten minutes from 0:03 on). `ecgedge score` compares the annotations of many records
     with their references.
+
+    With --fault KIND=SEVERITY the hardware is faulty. With --fault KIND alone, accuracy is measured
+    against severity: on the annotated beats of records of mitdb, of `all`, `train` or `test` (of
+    the protocol; needs --test), or, for a run, of its `validation` records.
     """
+    from ecgedge.cli.faults import read_faults, run_sweep
     from ecgedge.data.annotations import check_annotator
     from ecgedge.simulation import draw, summary, write_annotations, write_beats
     from ecgedge.zoo import find_program
 
     if out is not None and out.suffix not in (".csv", ".jsonl"):
         raise EcgedgeError(f"{out} is neither .csv nor .jsonl; choose one of these endings.")
+    damage, kinds = read_faults(faults)
+    if kinds:
+        _check_sweep(out, annotate, annotations, rate)
+        run_sweep(
+            bundle, records, kinds, severities, data=data, lead=lead, trials=trials, seed=seed,
+            test=test, plot=plot, as_json=as_json,
+        )  # fmt: skip
+        return
+    if severities is not None or test:
+        raise EcgedgeError("--severities and --test are for a sweep; add --fault KIND.")
     extension = annotate or (ANNOTATOR if annotations is not None else None)
     if extension is not None:
         check_annotator(extension)
@@ -86,7 +133,7 @@ def simulate(
         raise EcgedgeError("--out and --plot take one recording; name one, or leave them out.")
     found = {}
     for record in chosen:
-        simulation = _run(program, record, data, lead, rate)
+        simulation = _run(program, record, data, lead or PREFERRED, rate, damage, seed)
         if simulation.record.warning:
             click.echo(f"note: {simulation.record.warning}", err=True)
         if out is not None:
@@ -100,6 +147,8 @@ def simulate(
             draw(simulation, plot, at)
             click.echo(f"picture: {plot}", err=True)
         one = summary(program, simulation)
+        if damage:
+            one |= {"faults": {fault.kind: fault.severity for fault in damage}, "seed": seed}
         found[one["record"]] = one
         if several and not as_json:
             click.echo(_line(one))
@@ -129,8 +178,27 @@ def _make(folder: Path | None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
 
+def _check_sweep(
+    out: Path | None, annotate: str | None, annotations: Path | None, rate: float | None
+) -> None:
+    """Refuse what a sweep does not write or read."""
+    given = {"--out": out, "--annotate": annotate, "--annotations": annotations, "--rate": rate}
+    for option, value in given.items():
+        if value is not None:
+            raise EcgedgeError(
+                f"{option} is for recordings, not for a sweep over severities; leave it out, or "
+                "name a severity with --fault KIND=SEVERITY."
+            )
+
+
 def _run(
-    program: "Program", record: str, data: Path | None, lead: str, rate: float | None
+    program: "Program",
+    record: str,
+    data: Path | None,
+    lead: str,
+    rate: float | None,
+    faults: "list[Fault]",
+    seed: int,
 ) -> "Simulation":
     """Find the recording and run the program on it."""
     from ecgedge.data.locate import RECORD_SUFFIXES, find_record
@@ -140,8 +208,8 @@ def _run(
     if not path.name:
         raise EcgedgeError(f"{record!r} is a folder; name a record or a CSV file.")
     if path.is_file() and path.suffix not in RECORD_SUFFIXES:
-        return simulate_csv(program, path, rate)
-    return simulate_record(program, *find_record(record, data), lead)
+        return simulate_csv(program, path, rate, faults=faults, seed=seed)
+    return simulate_record(program, *find_record(record, data), lead, faults=faults, seed=seed)
 
 
 def _line(found: dict[str, Any]) -> str:
@@ -167,6 +235,9 @@ def _print(found: dict[str, Any]) -> None:
         f"{found['record']} ({found['lead']}), {found['duration_s']:.1f} s at {found['fs']} Hz, "
         f"program {found['program']}"
     )
+    if "faults" in found:
+        faults = ", ".join(f"{kind}={severity:g}" for kind, severity in found["faults"].items())
+        click.echo(f"faults: {faults}, seed {found['seed']}")
     counts = ", ".join(f"{label} {n}" for label, n in found["classes"].items())
     rate = found["heart_rate_bpm"]
     heart = f", median heart rate {rate:g} bpm" if rate is not None else ""

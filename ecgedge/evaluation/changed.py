@@ -141,6 +141,7 @@ class Said:
     auroc : float
         Normal against the rest, over the beats that were found.
     auroc_samples : ndarray, shape (resamples,)
+        Empty when it was not resampled.
     """
 
     counts: Ints
@@ -149,9 +150,25 @@ class Said:
 
 
 def ask(
-    program: Program, cut: Cut, setting: Setting, weights: Ints, own: NDArray[np.bool_]
+    program: Program,
+    cut: Cut,
+    setting: Setting,
+    *,
+    own: NDArray[np.bool_],
+    weights: Ints | None = None,
 ) -> Said:
-    """Run a program on the beats of the records that `own` (records,) selects."""
+    """Run a program on beats.
+
+    Parameters
+    ----------
+    program : Program
+    cut : Cut
+    setting : Setting
+    own : ndarray of bool, shape (records,)
+        The records that it is asked about.
+    weights : ndarray of int64, shape (resamples, records), optional
+        From `bootstrap.record_weights`; without them AUROC is not resampled.
+    """
     mine = own[cut.record]
     y, record = cut.y[mine], cut.record[mine]
     output = run(program, cut.q[mine], cut.context[mine] if program.context else None)
@@ -170,7 +187,7 @@ def ask(
     return Said(
         counts.astype(np.int64),
         auroc(positive, one_against_rest(scores, setting.labels, normal)),
-        resampled_auroc(found, normal, weights),
+        np.empty(0) if weights is None else resampled_auroc(found, normal, weights),
     )
 
 

@@ -200,7 +200,7 @@ def _measure(
         for draw in range(condition.draws):
             cut = cut_beats(others if condition.other_lead else records, condition, setting, draw)
             said += [
-                ask(program, cut, setting, weights, mine)
+                ask(program, cut, setting, own=mine, weights=weights)
                 for program, mine in zip(programs, own, strict=True)
             ]
         found[condition.key] = condition, measured(said, setting, weights)

@@ -111,7 +111,7 @@ def test_without_a_signal_every_beat_is_missed(records: list[Record]) -> None:
     assert cut.missed[0].tolist() == np.bincount(symbols[symbols >= 0], minlength=4).tolist()
     program = random_program(1)
     weights = np.ones((1, 2), np.int64)
-    said = ask(program, cut, setting(), weights, np.ones(2, np.bool_))
+    said = ask(program, cut, setting(), own=np.ones(2, np.bool_), weights=weights)
     values = measured([said], setting(), weights).values
     assert values["f1.V"] == 0
     assert np.isnan(values["auroc_n_rest"])
