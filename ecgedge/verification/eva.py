@@ -19,6 +19,7 @@ from typing import Any
 
 from ecgedge.chips.tools import find_tool, first_line
 from ecgedge.verification.firmware import HARNESS, write_library
+from export.c_header import shape_values
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.program import Program
 from firmware_sim.prove import Proof, prove
@@ -72,15 +73,11 @@ TARGETS = (
 """The portable kernel packs two lanes into unsigned integers that wrap around on purpose."""
 
 WINDOW_TARGETS = tuple(replace(target, options=UNDEFINED) for target in TARGETS[2:])
-"""For normalization: that nothing is cut there follows from relations between values."""
+"""For normalization and shape: that nothing is cut there follows from relations between values."""
 DETECTOR_TARGETS = (TARGETS[2], replace(TARGETS[1], options=NOTHING_CUT))
 """Its times wrap around on purpose."""
-ANALYSES = (
-    *(("network", target) for target in TARGETS),
-    *(("window", target) for target in WINDOW_TARGETS),
-    *(("detector", target) for target in DETECTOR_TARGETS),
-)
-"""Driver and target of each analysis."""
+RHYTHM_TARGETS = tuple(replace(target, options=UNDEFINED) for target in DETECTOR_TARGETS)
+"""That what is left of a sum has no sign follows from its terms."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +132,18 @@ class Run:
             )
         number = f"{len(self.alarms)} alarm{'s' * (len(self.alarms) > 1)}"
         return f"{number} ({where}), the first in {self.alarms[0]}"
+
+
+def analyses(program: Program) -> tuple[tuple[str, Target], ...]:
+    """Return driver and target of each analysis that a program's library needs."""
+    shape = WINDOW_TARGETS if shape_values(program) else ()
+    return (
+        *(("network", target) for target in TARGETS),
+        *(("window", target) for target in WINDOW_TARGETS),
+        *(("shape", target) for target in shape),
+        *(("rhythm", target) for target in RHYTHM_TARGETS),
+        *(("detector", target) for target in DETECTOR_TARGETS),
+    )
 
 
 def alarms(output: str) -> tuple[Alarm, ...]:
@@ -249,7 +258,7 @@ def eva(program: Program) -> Iterator[Run]:
     """
     with tempfile.TemporaryDirectory(prefix="ecgedge-eva-") as name:
         write_sources(program, Path(name))
-        for driver, target in ANALYSES:
+        for driver, target in analyses(program):
             yield analyze(Path(name), driver, target)
 
 

@@ -63,6 +63,7 @@ uint8_t ecgedge_wire_selftest(uint8_t *frame, bool passed, const ecgedge_selftes
     frame[HEAD + 3] = ECGEDGE_LABELS;
     memcpy(frame + HEAD + 4, &result->expected, 4);
     memcpy(frame + HEAD + 8, &result->actual, 4);
-    frame[HEAD + 12] = ECGEDGE_HIDDEN;
+    if (ECGEDGE_HIDDEN)
+        frame[HEAD + 12] = ECGEDGE_HIDDEN;
     return close_frame(frame, SELFTEST, ECGEDGE_HIDDEN ? 13 : 12, 0);
 }

@@ -137,7 +137,10 @@ static void await(ecgedge_pending *pending, const ecgedge_rhythm *rhythm, uint16
     ecgedge_rhythm_context(rhythm, pending->context);
     if (pending->waits) {
         const uint16_t timeout = ecgedge_rhythm_timeout(pending->slow);
-        set_after(pending, timeout);
+        pending->context[CONTEXT_AFTER] = ECGEDGE_Q7_MAX; /* as from the time-out on */
+#if ECGEDGE_RHYTHM_VALUES > 5
+        pending->context[CONTEXT_STEP] = ecgedge_rhythm_step(pending, timeout);
+#endif
         pending->deadline = (uint16_t)(peak + timeout + ECGEDGE_REACH);
     }
 }

@@ -71,11 +71,11 @@ static void insert(uint16_t *values, uint8_t count, uint16_t value)
 
 static ECGEDGE_SELDOM void look_back(const ecgedge_rhythm *rhythm, last_intervals *found)
 {
-    uint16_t differences[ECGEDGE_RHYTHM_LAST] = {0};
+    uint16_t differences[ECGEDGE_RHYTHM_LAST - 1] = {0};
     uint8_t place = rhythm->newest, count = 0;
     uint16_t rr = rhythm->last[place];
     found->longest = rr;
-    while (count + 1 < rhythm->count) {
+    while (count < ECGEDGE_RHYTHM_LAST - 1 && count + 1 < rhythm->count) {
         place = older(place);
         const uint16_t earlier = rhythm->last[place];
         insert(differences, count++, (uint16_t)(earlier > rr ? earlier - rr : rr - earlier));
@@ -86,12 +86,11 @@ static ECGEDGE_SELDOM void look_back(const ecgedge_rhythm *rhythm, last_interval
     found->difference = differences[count / 2];
 }
 
-/* min(rdiv(128 gain difference, slow), 127), the difference in the unit of the mean. */
+/* min(rdiv(128 gain difference, slow), 127), as a deviation; the difference in the mean's unit. */
 static int8_t irregularity(uint16_t difference, uint16_t slow)
 {
-    const uint32_t gain = (uint32_t)128 * ECGEDGE_IRREGULAR_GAIN << ECGEDGE_SLOW_FRACTION_BITS;
-    const uint32_t found = (2 * gain * difference + slow) / (2 * (uint32_t)slow);
-    return (int8_t)(found > ECGEDGE_Q7_MAX ? ECGEDGE_Q7_MAX : found);
+    const uint16_t gain = ECGEDGE_IRREGULAR_GAIN << ECGEDGE_SLOW_FRACTION_BITS;
+    return ecgedge_deviation(slow + (uint32_t)gain * difference, slow);
 }
 
 static void add_irregularity(const ecgedge_rhythm *rhythm, int8_t *context)

@@ -21,7 +21,8 @@ enum { P, QRS, T, AREA };
 
 ECGEDGE_PROMISE(bins_lie_in_the_window, BEFORE >= 0 && BEFORE + USED <= ECGEDGE_WINDOW);
 ECGEDGE_PROMISE(bins_of_a_few_samples, ECGEDGE_BIN_SAMPLES >= 1 && ECGEDGE_BIN_SAMPLES <= 127);
-ECGEDGE_PROMISE(regions_are_kept, ECGEDGE_P_BIN + REGION - 1 <= LAST_BIN &&
+ECGEDGE_PROMISE(regions_are_kept, ECGEDGE_P_BIN <= ECGEDGE_QRS_BIN &&
+                                      ECGEDGE_P_BIN + REGION - 1 <= LAST_BIN &&
                                       T_AT + REGION <= ECGEDGE_TEMPLATE_BINS &&
                                       REGION <= ECGEDGE_TEMPLATE_BINS && LAST_BIN < ECGEDGE_BINS);
 ECGEDGE_PROMISE(template_fits_16_bits, ECGEDGE_TEMPLATE_BITS <= 6);
@@ -44,9 +45,9 @@ typedef struct {
     uint32_t area; /* of the QRS complex, in 1/16 */
 } beat_shape;
 
-static void read_from_first_bin(reader *r, const ecgedge_window *window)
+static ECGEDGE_SELDOM void read_from(reader *r, const ecgedge_window *window, uint16_t start)
 {
-    uint16_t place = (uint16_t)(window->first + BEFORE);
+    uint16_t place = (uint16_t)(window->first + start);
     if (place >= window->size)
         place = (uint16_t)(place - window->size);
     r->ring = window->ring;
@@ -71,7 +72,7 @@ static void measure_bins(const ecgedge_window *window, bin_scale *scale)
 {
     reader r;
     int32_t total = 0, low = INT32_MAX, high = INT32_MIN;
-    read_from_first_bin(&r, window);
+    read_from(&r, window, BEFORE);
     for (uint8_t i = ECGEDGE_BINS; i; i--) {
         const int32_t sum = next_bin(&r);
         total += sum;
@@ -88,7 +89,7 @@ static void measure_bins(const ecgedge_window *window, bin_scale *scale)
     low = scale->offset - low;
     if (low > high)
         high = low;
-    scale->largest = (uint32_t)(high ? high : 1);
+    scale->largest = (uint32_t)(high > 1 ? high : 1);
 }
 
 /* rdiv(127 bin, largest), shifted by 127 so that what is divided is not negative. */
@@ -104,11 +105,6 @@ static uint16_t magnitude(int16_t a)
     return (uint16_t)(a < 0 ? -a : a);
 }
 
-static bool is_in_region(uint8_t bin, uint8_t first)
-{
-    return bin >= first && bin < first + REGION;
-}
-
 static ECGEDGE_SELDOM void read_shape(const ecgedge_window *window, beat_shape *beat)
 {
     bin_scale scale;
@@ -116,16 +112,17 @@ static ECGEDGE_SELDOM void read_shape(const ecgedge_window *window, beat_shape *
     uint32_t area = ((uint32_t)1 << ECGEDGE_AREA_BITS) >> 1;
     beat->p = 0;
     measure_bins(window, &scale);
-    read_from_first_bin(&r, window);
-    for (uint8_t i = 0; i <= LAST_BIN; i++) {
+    read_from(&r, window, BEFORE + ECGEDGE_P_BIN * ECGEDGE_BIN_SAMPLES);
+    for (uint8_t i = ECGEDGE_P_BIN; i <= LAST_BIN; i++) {
         const int32_t bin = next_bin(&r) - scale.offset;
         const int8_t q = scaled(bin, scale.largest);
-        if (is_in_region(i, ECGEDGE_P_BIN))
+        if (i < ECGEDGE_P_BIN + REGION)
             beat->p = (uint16_t)(beat->p + magnitude(q));
-        if (is_in_region(i, ECGEDGE_QRS_BIN))
+        if (i < ECGEDGE_QRS_BIN)
+            continue;
+        beat->bins[i - ECGEDGE_QRS_BIN] = q;
+        if (i < ECGEDGE_QRS_BIN + REGION)
             area += (uint32_t)(bin < 0 ? -bin : bin);
-        if (i >= ECGEDGE_QRS_BIN)
-            beat->bins[i - ECGEDGE_QRS_BIN] = q;
     }
     beat->area = area >> ECGEDGE_AREA_BITS << ECGEDGE_AREA_FRACTION_BITS;
 }
@@ -172,9 +169,9 @@ static void take_in(ecgedge_shape *shape, const beat_shape *beat, uint8_t shift)
 
 static void take_area_in(ecgedge_shape *shape, uint32_t area)
 {
-    const int32_t half = (1 << ECGEDGE_AREA_SHIFT) >> 1;
-    const int32_t gap = (int32_t)(area - shape->area);
-    shape->area += (uint32_t)((gap + half) >> ECGEDGE_AREA_SHIFT);
+    const int32_t half = (1 << ECGEDGE_AREA_SHIFT) >> 1, mean = (int32_t)shape->area;
+    const int32_t moved = ((int32_t)area - mean + half) >> ECGEDGE_AREA_SHIFT;
+    shape->area = (uint32_t)(mean + moved);
 }
 
 void ecgedge_shape_look(ecgedge_shape *shape, const ecgedge_window *window, bool take,

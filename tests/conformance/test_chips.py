@@ -23,11 +23,20 @@ from ecgedge.verification.pipeline import first_difference
 from ecgedge.zoo import shipped_bundles
 from export.golden import extreme_beats
 from firmware_sim import network, pipeline
+from firmware_sim.beat import normalize
 from firmware_sim.program import Program, load_program
+from firmware_sim.shape import shapes
 from tests.programs import hostile_beats, hostile_contexts, random_program
 from tests.tools import needs
 
+RHYTHM_AND_SHAPE = {"context": 13, "hidden": 8, "branches": False}
 SHAPES = {
+    "rhythm and shape": RHYTHM_AND_SHAPE,
+    "rhythm and shape at 125 Hz": {**RHYTHM_AND_SHAPE, "window": 125, "classes": 2},
+    "rhythm and shape at 500 Hz": {**RHYTHM_AND_SHAPE, "window": 500, "hidden": 32},
+    "rhythm alone": {"window": 250, "context": 5, "hidden": 1, "branches": False},
+    "all there is": {"window": 250, "context": 13, "hidden": 7, "classes": 5, "depth": 2},
+    "hidden layer on a beat": {"window": 125, "context": 0, "hidden": 3},
     "two labels at 250 Hz": {"window": 250, "classes": 2, "context": 0, "depth": 3},
     "wide accumulators": {"window": 125, "classes": 5, "bound": "tanh", "depth": 2},
     "500 Hz": {"window": 500},
@@ -43,6 +52,12 @@ def shipped(name: str) -> Program:
 
 
 @cache
+def program_of(name: str) -> Program:
+    """A shipped program, or a random one of a shape."""
+    return random_program(19, **SHAPES[name]) if name in SHAPES else shipped(name)  # type: ignore[arg-type]
+
+
+@cache
 def library(program: Program, core: str, *flags: str) -> Firmware | HostLibrary:
     """Compile once for all tests."""
     if core == "host" and not flags:
@@ -51,7 +66,7 @@ def library(program: Program, core: str, *flags: str) -> Firmware | HostLibrary:
 
 
 def assert_same_layers(program: Program, core: str, q: NDArray[np.int8]) -> None:
-    context = hostile_contexts(len(q), 3) if program.context else None
+    context = hostile_contexts(len(q), 3, program.context) if program.context else None
     expected = network.run(program, q, context, layers=True)
     found = named_layers(program, library(program, core).network(q, context))
     assert np.array_equal(found.pop("label")[:, 0], expected.label_index)
@@ -95,6 +110,29 @@ def test_recordings_at_other_rates(core: str, shape: dict[str, object], excerpt:
     record = resample_record(read_record(excerpt, "201"), program.fs)
     counts = record.counts[: 60 * program.fs]
     assert_same_beats(program, library(program, core).pipeline(counts), counts)
+
+
+@every_core
+@pytest.mark.parametrize("window", [125, 361])
+def test_the_shape_of_one_window_after_the_other(core: str, window: int) -> None:
+    """Against a template that takes each of them in: small ones, rails, constants."""
+    program = random_program(20, window=window, **RHYTHM_AND_SHAPE)  # type: ignore[arg-type]
+    rng = np.random.default_rng(4)
+    windows = np.concatenate(
+        [rng.integers(-h, h + 1, (9, window)).cumsum(axis=1) % 65536 - 32768 for h in (1, 9, 4000)]
+        + [rng.integers(-h, h + 1, (9, window)) for h in (1, 7, 2048, 32767)]
+        + [np.full((2, window), level) for level in (-32768, 0, 32767)]
+        + [np.where(np.arange(window) // length % 2, 32767, -32768)[None] for length in (1, 6, 90)]
+    )
+    windows = rng.permutation(windows)
+    context = hostile_contexts(len(windows), 2, 13)
+    expected = network.run(program, normalize(windows), context)
+    firmware = library(program, core, "-DECGEDGE_PORTABLE")
+    assert isinstance(firmware, Firmware)
+    found = firmware.windows(windows, context)
+    assert np.array_equal(found["shape"], shapes(windows))
+    assert np.array_equal(found["scores"], expected.scores)
+    assert np.array_equal(found["label"], expected.label_index)
 
 
 # Hostile streams
@@ -143,27 +181,32 @@ SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
 
 @needs(*CORES["host"].needs)
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
-@given(counts=streams(), name=st.sampled_from(["rhythm-140", "beat-150"]))
+@given(
+    counts=streams(),
+    name=st.sampled_from(["rhythm-140", "beat-150", *(n for n in SHAPES if "rhythm" in n)]),
+)
 def test_hostile_streams_give_the_same_beats_and_break_nothing(
     counts: NDArray[np.int64], name: str
 ) -> None:
-    program = shipped(name)
+    program = program_of(name)
     assert_same_beats(program, library(program, "host", *SANITIZE).pipeline(counts), counts)
 
 
 @every_core
+@pytest.mark.parametrize("name", ["rhythm-140", "rhythm and shape"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_core_survives_hostile_streams(core: str, kind: object) -> None:
-    program = shipped("rhythm-140")
+def test_every_core_survives_hostile_streams(core: str, kind: object, name: str) -> None:
+    program = program_of(name)
     assert callable(kind)
     counts = kind(np.random.default_rng(1), 40 * 360)
     assert_same_beats(program, library(program, core).pipeline(counts), counts)
 
 
 @needs(*CORES["host"].needs)
-def test_a_silence_of_days_does_not_confuse_a_clock_of_16_bits(excerpt: Path) -> None:
+@pytest.mark.parametrize("name", ["rhythm-140", "rhythm and shape"])
+def test_a_silence_of_days_does_not_confuse_a_clock_of_16_bits(name: str, excerpt: Path) -> None:
     """Times are kept modulo 2**16: beats must be the same whatever passed before."""
-    program = shipped("rhythm-140")
+    program = program_of(name)
     beats = read_record(excerpt, "208").counts[: 20 * 360]
     for pause in (65536 - 7200, 65536, 70_001, 2 * 65536 + 100):
         counts = np.concatenate([beats, np.full(pause, beats[-1]), beats])
@@ -176,9 +219,9 @@ def test_a_silence_of_days_does_not_confuse_a_clock_of_16_bits(excerpt: Path) ->
 @pytest.mark.slow
 @pytest.mark.database
 @needs(*CORES["host"].needs)
-@pytest.mark.parametrize("name", ["rhythm-140", "beat-150"])
+@pytest.mark.parametrize("name", ["rhythm-140", "beat-150", "rhythm and shape"])
 def test_all_records_from_counts_to_labels_on_this_machine(mitdb: Path, name: str) -> None:
-    program, samples, beats = shipped(name), 0, 0
+    program, samples, beats = program_of(name), 0, 0
     for path in sorted(mitdb.glob("*.hea")):
         counts = read_record(mitdb, path.stem).counts
         found = library(program, "host").pipeline(counts)
@@ -193,12 +236,21 @@ def test_all_records_from_counts_to_labels_on_this_machine(mitdb: Path, name: st
 @pytest.mark.parametrize(
     "core", [pytest.param(n, marks=needs(*CORES[n].needs)) for n in ("cortex-m0", "cortex-m4")]
 )
-@pytest.mark.parametrize("name", ["203", "232"])
-def test_full_records_on_a_cortex_m(mitdb: Path, core: str, name: str) -> None:
-    program, counts = shipped("rhythm-140"), read_record(mitdb, name).counts
+@pytest.mark.parametrize("name", ["rhythm-140", "rhythm and shape"])
+@pytest.mark.parametrize("record", ["203", "232"])
+def test_full_records_on_a_cortex_m(mitdb: Path, core: str, name: str, record: str) -> None:
+    program, counts = program_of(name), read_record(mitdb, record).counts
     assert_same_beats(program, library(program, core).pipeline(counts), counts)
 
 
-def test_tables_hold_what_the_library_writes() -> None:
-    program = shipped("rhythm-140")
-    assert beat_type(program).itemsize == 4 + 4 + 4 * 4 + 2 + 5 + 3
+@pytest.mark.slow
+@pytest.mark.database
+@needs(*CORES["avr"].needs)
+def test_a_full_record_on_an_atmega328p(mitdb: Path) -> None:
+    program, counts = program_of("rhythm and shape"), read_record(mitdb, "232").counts
+    assert_same_beats(program, library(program, "avr").pipeline(counts), counts)
+
+
+@pytest.mark.parametrize(("name", "values"), [("rhythm-140", 5), ("rhythm and shape", 13)])
+def test_tables_hold_what_the_library_writes(name: str, values: int) -> None:
+    assert beat_type(program_of(name)).itemsize == 4 + 4 + 4 * 4 + 2 + values + 3

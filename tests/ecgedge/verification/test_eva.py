@@ -11,11 +11,12 @@ from click.testing import CliRunner
 from ecgedge.chips import ToolMissing
 from ecgedge.cli.main import cli
 from ecgedge.verification.eva import (
-    ANALYSES,
     DETECTOR_TARGETS,
+    RHYTHM_TARGETS,
     TARGETS,
     WINDOW_TARGETS,
     Target,
+    analyses,
     analyze,
     write_sources,
 )
@@ -26,7 +27,10 @@ from tests.programs import random_program
 from tests.tools import needs
 
 PLAIN, AVR = TARGETS[:2]
+RHYTHM_AND_SHAPE = {"context": 13, "hidden": 8, "branches": False}
 SHAPES = {
+    "rhythm and shape": RHYTHM_AND_SHAPE,
+    "all there is": {"window": 125, "context": 13, "hidden": 7, "classes": 2},
     "two labels, three layers": {"window": 250, "classes": 2, "context": 0, "depth": 3},
     "wide accumulators": {"window": 125, "classes": 5, "bound": "tanh", "depth": 2},
     "500 Hz": {"window": 500},
@@ -108,7 +112,41 @@ def test_no_alarm_in_windows_of_counts(
     program = random_program(17, **shape)  # type: ignore[arg-type]
     run = analyze(library(program, tmp_path), "window", target)
     assert run.alarms == ()
+    assert run.assertions == 2 + bool(program.branches)
+
+
+@pytest.mark.slow
+@needs("frama-c")
+@pytest.mark.parametrize("target", WINDOW_TARGETS, ids=lambda target: target.name)
+@pytest.mark.parametrize("window", [125, 360, 2000])
+def test_no_alarm_in_shapes_of_windows(window: int, target: Target, tmp_path: Path) -> None:
+    program = random_program(17, **RHYTHM_AND_SHAPE).replace(window=window)  # type: ignore[arg-type]
+    run = analyze(library(program, tmp_path), "shape", target)
+    assert run.alarms == ()
     assert run.assertions == 3
+
+
+@pytest.mark.slow
+@needs("frama-c")
+def test_a_template_beyond_its_range_raises_an_alarm(tmp_path: Path) -> None:
+    program = random_program(17, **RHYTHM_AND_SHAPE)  # type: ignore[arg-type]
+    folder = library(program, tmp_path, T_BIN="41")
+    (folder / "ecgedge_arith.h").write_text(
+        (folder / "ecgedge_arith.h").read_text().replace("(holds) ? 1 : -1", "1")
+    )
+    run = analyze(folder, "shape", WINDOW_TARGETS[0])
+    assert any("out of bounds" in alarm.text for alarm in run.alarms)
+
+
+@pytest.mark.slow
+@needs("frama-c")
+@pytest.mark.parametrize("target", RHYTHM_TARGETS, ids=lambda target: target.name)
+@pytest.mark.parametrize(("fs", "context"), [(125, 5), (360, 13), (500, 13)])
+def test_no_alarm_in_the_rhythm(fs: int, context: int, target: Target, tmp_path: Path) -> None:
+    program = random_program(17, window=fs, context=context)
+    run = analyze(library(program, tmp_path), "rhythm", target)
+    assert run.alarms == ()
+    assert run.assertions == 3 + (context > 5)
 
 
 @pytest.mark.slow
@@ -184,7 +222,14 @@ def test_the_command_shows_every_analysis() -> None:
     assert content["eva"]["ok"] is True
     assert content["eva"]["alarms"] == 0
     runs = [(run["driver"], run["target"]) for run in content["eva"]["runs"]]
-    assert runs == [(driver, target.name) for driver, target in ANALYSES]
+    program = load_program(shipped_bundles()["beat-150"] / "program.json")
+    assert runs == [(driver, target.name) for driver, target in analyses(program)]
+
+
+def test_the_shape_is_analyzed_where_there_is_one() -> None:
+    with_shape = random_program(17, **RHYTHM_AND_SHAPE)  # type: ignore[arg-type]
+    assert "shape" in {driver for driver, _ in analyses(with_shape)}
+    assert "shape" not in {driver for driver, _ in analyses(random_program(17))}
 
 
 ONE_ALARM = """[eva:alarm] ecgedge_network.c:82: Warning:
@@ -209,7 +254,7 @@ def test_an_alarm_ends_the_command_with_an_error_and_is_named(
     )
     found = json.loads(CliRunner().invoke(cli, ["prove", "beat-150", "--eva", "--json"]).stdout)
     assert found["ok"] is found["eva"]["ok"] is False
-    assert found["eva"]["alarms"] == len(ANALYSES)
+    assert found["eva"]["alarms"] == len(found["eva"]["runs"]) > 8
     assert found["eva"]["runs"][0]["alarms"][0]["line"] == 82
 
 
