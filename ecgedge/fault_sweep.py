@@ -336,17 +336,20 @@ def _numbers(
     return {name: found[name] for name in names_of(setting.labels)}
 
 
-def _spread(values: Sequence[dict[str, float]]) -> dict[str, dict[str, float | None]]:
-    """Mean, standard deviation and range over trials, of the numbers that exist."""
+def _spread(values: Sequence[dict[str, float]]) -> dict[str, dict[str, Any]]:
+    """Mean, standard deviation and range over trials of the numbers that exist, and every one."""
     found = {}
     for name in values[0]:
-        column = np.array([one[name] for one in values])
-        column = column[~np.isnan(column)]
+        every = np.array([one[name] for one in values])
+        known = every[~np.isnan(every)]
         parts = {
-            "mean": column.mean() if len(column) else np.nan,
-            "sd": column.std(ddof=1) if len(column) > 1 else np.nan,
-            "min": column.min(initial=np.inf),
-            "max": column.max(initial=-np.inf),
+            "mean": known.mean() if len(known) else np.nan,
+            "sd": known.std(ddof=1) if len(known) > 1 else np.nan,
+            "min": known.min(initial=np.inf),
+            "max": known.max(initial=-np.inf),
         }
-        found[name] = {key: number(float(value)) for key, value in parts.items()}
+        found[name] = {
+            **{key: number(float(value)) for key, value in parts.items()},
+            "by_trial": [number(float(value)) for value in every],
+        }
     return found

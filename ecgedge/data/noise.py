@@ -33,8 +33,8 @@ MEASURED = 300
 """So many QRS complexes, and seconds of noise, are measured, from the beginning on."""
 TRIMMED = 0.05
 """Share of the measurements that is dropped at either end."""
-CONVERTER = (0, 2047)
-"""What an 11-bit converter can say: that of the MIT-BIH records, -5.12 to 5.115 mV."""
+INT16 = (-32768, 32767)
+"""Rails of noisy counts: 16 bits, as `nst` writes them."""
 
 Noise = dict[str, Record]
 """Name -> noise, at the rate of its database."""
@@ -164,10 +164,9 @@ def noise_for(
     return total / noise_rms(total, record.fs) if kind == MIX else total
 
 
-def converted(record: Record, counts: NDArray[np.floating]) -> Record:
-    """Return a record with other counts: rounded, and cut off at the rails of its converter."""
-    low, high = CONVERTER
-    return replace(record, counts=np.clip(np.rint(counts), low, high).astype(np.int32))
+def rounded(record: Record, counts: NDArray[np.floating], rails: tuple[int, int]) -> Record:
+    """Return a record with other counts: rounded, and cut off at `rails`."""
+    return replace(record, counts=np.clip(np.rint(counts), *rails).astype(np.int32))
 
 
 def noisy(
@@ -191,7 +190,8 @@ def noisy(
     Returns
     -------
     Record
-        Rounded to counts and cut off where its converter would.
+        Rounded to counts of 16 bits; the converter that a record was made with would have cut off
+        more of it.
     """
     added = noise_for(record, noise, kind, random)
-    return converted(record, record.counts + noise_gain(record, 1.0, snr_db) * added)
+    return rounded(record, record.counts + noise_gain(record, 1.0, snr_db) * added, INT16)

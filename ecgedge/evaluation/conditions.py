@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgedge.data.noise import MIX, NOISES, Noise, converted, noisy
+from ecgedge.data.noise import MIX, NOISES, Noise, noisy, rounded
 from ecgedge.data.record import Record, resample_record
 from ecgedge.ec57.annotations import annotations_of
 from ecgedge.ec57.classes import class_map
@@ -23,6 +23,8 @@ SNRS_DB = (24, 18, 12, 6, 0, -6)
 JITTER_MS = 20
 JITTER_DRAWS = 5
 OTHER_FS_HZ = 250
+CONVERTER = (0, 2047)
+"""What the 11-bit converter of the MIT-BIH records can say: -5.12 to 5.115 mV."""
 EXTRA = ""
 """Symbol of a detected beat that the reference does not have."""
 
@@ -32,15 +34,16 @@ DEFINITIONS = (
     "N^2), as WFDB's nst has it: A is the peak-to-peak amplitude of the QRS complex within 50 ms "
     "of the R peak, a mean over the first 300 normal beats without the smallest and largest 5 %; N "
     "is the RMS value of the noise in pieces of one second without their mean, a mean over 300 of "
-    "them trimmed alike. The slow part of baseline wander is not noise by this measure.",
+    "them trimmed alike. The slow part of baseline wander is not noise by this measure. Sums are "
+    "rounded to 16-bit counts.",
     f"R peaks: the annotations moved by -{JITTER_MS} to {JITTER_MS} ms, evenly; "
     f"{JITTER_DRAWS} draws.",
     "Detector: the firmware's own R peaks in place of the annotations, paired as EC57 does (150 "
     "ms), from the beginning on. A beat it misses lowers the Se of its class, an extra one the +P "
     "of the class it was given; for miss rate and FPR a missed beat counts as called normal; "
     "AUROC is over the beats that were found.",
-    "Gain, noise and inversion act on counts about 0 mV, rounded, and cut off at the rails of the "
-    "11-bit converter (0 and 2047 counts, ±5.12 mV).",
+    "Gain and inversion act on counts about 0 mV, rounded, and cut off at the rails of the 11-bit "
+    "converter (0 and 2047 counts, ±5.12 mV).",
     f"Sampled at {OTHER_FS_HZ} Hz: resampled to {OTHER_FS_HZ} Hz, rounded to counts, and back to "
     "the rate of the program, annotations too.",
     "Other lead: the record's other signal by name; where MLII is read, V1 in most records.",
@@ -99,12 +102,12 @@ def jittered(record: Record, random: np.random.Generator) -> Record:
 
 def scaled(record: Record, random: np.random.Generator, *, factor: float) -> Record:
     """Amplify about 0 mV by another factor: rounded to counts, cut off at the converter's rails."""
-    return converted(record, (record.counts - record.baseline) * factor + record.baseline)
+    return rounded(record, (record.counts - record.baseline) * factor + record.baseline, CONVERTER)
 
 
 def inverted(record: Record, random: np.random.Generator) -> Record:
     """Swap the electrodes of the lead."""
-    return converted(record, (2 * record.baseline - record.counts).astype(np.float64))
+    return rounded(record, (2 * record.baseline - record.counts).astype(np.float64), CONVERTER)
 
 
 def resampled(record: Record, random: np.random.Generator, *, fs: int) -> Record:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ecgedge.data.noise import (
-    CONVERTER,
+    INT16,
     MIX,
     NOISES,
     Noise,
@@ -110,9 +110,9 @@ def test_noise_is_rewound_and_resampled_for_a_record_that_differs() -> None:
     assert np.abs(repeated).max() < 1e-9, "the same again after its 60 s at 250 Hz"
 
 
-def test_the_converter_ends_somewhere() -> None:
-    result = noisy(ecg(), made_noise(), "bw", -40, np.random.default_rng(0))
-    assert (result.counts.min(), result.counts.max()) == CONVERTER
+def test_noisy_counts_have_sixteen_bits() -> None:
+    result = noisy(ecg(), made_noise(), "bw", -80, np.random.default_rng(0))
+    assert (result.counts.min(), result.counts.max()) == INT16
 
 
 def test_missing_or_flat_noise_is_one_sentence(excerpt: Path, tmp_path: Path) -> None:
