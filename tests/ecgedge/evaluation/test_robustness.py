@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from ecgedge.cli.robustness import robustness as command
 from ecgedge.data.beats import cut_record
+from ecgedge.data.locate import DATA_VARIABLE
 from ecgedge.data.noise import NOISES
 from ecgedge.data.record import Record, quiet_wfdb, read_record, resample_record
 from ecgedge.evaluation import conditions, ledger
@@ -18,6 +19,7 @@ from ecgedge.evaluation.changed import Setting, ask, cut_beats, measured, names_
 from ecgedge.evaluation.conditions import CLEAN, DETECTOR, Condition, detected
 from ecgedge.evaluation.evaluate import evaluate
 from ecgedge.evaluation.robustness import robustness
+from ecgedge.evaluation.robustness_report import write_robustness
 from export.bundle import write_bundle
 from firmware_sim.errors import EcgedgeError
 from tests.ecgedge.evaluation.test_evaluate import make_run, some_network
@@ -25,6 +27,12 @@ from tests.programs import random_program
 
 QUICK = ("--data", "excerpt", "--no-plots", "--resamples", "20")
 NAMES = ("208", "119")
+
+
+@pytest.fixture(autouse=True)
+def no_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the folder that a test names has nstdb, so that a machine's data play no part."""
+    monkeypatch.delenv(DATA_VARIABLE, raising=False)
 
 
 @pytest.fixture(scope="module")
@@ -222,10 +230,10 @@ def test_two_classes_have_their_own_numbers(tmp_path: Path) -> None:
 
 
 def test_without_nstdb_the_noise_is_left_out_in_a_sentence(run: Path, excerpt: Path) -> None:
-    found = robustness(run, excerpt, test=False, resamples=5, noise_folder=Path("/nowhere")).report
-    if not any(item["noise"] for item in found["conditions"].values()):  # not anywhere else either
-        assert found["skipped"][0].startswith("Noise is left out: ")
-        assert "ecgedge data download nstdb" in found["skipped"][0]
+    found = robustness(run, excerpt, test=False, resamples=5).report
+    assert not any(item["noise"] for item in found["conditions"].values())
+    assert found["skipped"][0].startswith("Noise is left out: ")
+    assert "ecgedge data download nstdb" in found["skipped"][0]
 
 
 def test_noise_costs_more_the_louder_it_is(run: Path, excerpt: Path, tmp_path: Path) -> None:
@@ -239,8 +247,7 @@ def test_noise_costs_more_the_louder_it_is(run: Path, excerpt: Path, tmp_path: P
                 baseline=[0], d_signal=random.integers(-200, 200, (36000, 1)), write_dir=str(place),
             )  # fmt: skip
     found = robustness(
-        run, excerpt, test=False, resamples=20,
-        noise_folder=tmp_path / "data",
+        run, excerpt, test=False, resamples=20, noise_folder=tmp_path / "data"
     ).report  # fmt: skip
     levels = {
         item["snr_db"]: item["minus_clean"]["auroc_n_rest"]["difference"]
@@ -248,4 +255,10 @@ def test_noise_costs_more_the_louder_it_is(run: Path, excerpt: Path, tmp_path: P
         if item["noise"] == "mix"
     }
     assert list(levels) == [24, 18, 12, 6, 0, -6]
+    assert found["skipped"] == []
     assert abs(levels[24]) < abs(levels[-6])
+    place = write_robustness(found, tmp_path / "report")
+    assert sorted(path.name for path in place.iterdir()) == [
+        "differences.png", "noise.png", "report.json", "report.md",
+    ]  # fmt: skip
+    assert "![Real noise](noise.png)" in (place / "report.md").read_text()
