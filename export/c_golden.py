@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware_sim import network
-from firmware_sim.formats import Q7_MAX, relu, rshift, sat
+from firmware_sim.formats import relu, rshift, sat
 from firmware_sim.pipeline import CLIPPED, FLAT, GOOD, Beat, Pipeline
 from firmware_sim.program import Program
 from firmware_sim.rhythm import RR_SIZE
@@ -54,9 +54,9 @@ class Random:
         return self.state >> 8
 
     def q7(self) -> int:
-        """Return the next value in -127 ... 127."""
-        value = self.byte()
-        return max(value - 256 if value >= 128 else value, -Q7_MAX)
+        """Return the next value in -127 ... 127: an odd one, as 0 would hide a weight."""
+        value = self.byte() | 1
+        return value - 256 if value >= 128 else value
 
 
 def pause_mask(fs: int) -> int:

@@ -64,10 +64,10 @@ static uint8_t next_random(uint16_t *random)
     return (uint8_t)(*random >> 8);
 }
 
+/* An odd value: a weight that is multiplied by 0 would not count. */
 static int8_t next_q7(uint16_t *random)
 {
-    const int8_t value = (int8_t)next_random(random);
-    return value < -ECGEDGE_Q7_MAX ? -ECGEDGE_Q7_MAX : value;
+    return (int8_t)(next_random(random) | 1);
 }
 
 /* The next sample. The pause before a heartbeat has a random length; some stand on their heads. */

@@ -1,6 +1,7 @@
 """The self-test of the C library: it passes as exported, and finds what was changed."""
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ from ecgedge.chips import Core, build, run
 from ecgedge.chips.cores import HOST
 from ecgedge.stream.selftest import difference
 from ecgedge.stream.wire import SelftestResult
-from export.c_golden import golden_header, layers, lines, recording, stream
+from export.c_golden import Random, golden_header, layers, lines, recording, stream
+from export.c_header import program_header
 from export.c_library import library_files
 from firmware_sim import network
 from firmware_sim.pipeline import Pipeline
@@ -50,7 +52,7 @@ def test_the_window_goes_through_the_network_as_the_simulator_runs_it() -> None:
     source, noise = 0x1234, []
     for _ in range(program.window):
         source = (source * 25173 + 13849) % 65536
-        noise.append(max((source >> 8) - 256 * (source >> 15), -127))
+        noise.append((source >> 8 | 1) - 256 * (source >> 15))
     q = np.array([noise], dtype=np.int8)
     output = network.run(program, q, np.zeros((1, 5), dtype=np.int8), layers=True)
     for name in ("tokens.0", "tokens.1", "mean"):
@@ -99,6 +101,95 @@ def test_programs_of_every_shape_pass(
     assert selftest(HOST, library_files(program), tmp_path)[0] == 1
 
 
+RHYTHM_AND_SHAPE = random_program(4, context=13, hidden=7, branches=False)
+
+
+@pytest.mark.parametrize("core", cores())
+@pytest.mark.parametrize(
+    "program",
+    [RHYTHM_AND_SHAPE, random_program(5, window=125, context=13, hidden=6, classes=2)],
+    ids=["rhythm and shape", "all there is"],
+)
+def test_programs_with_a_hidden_layer_pass_on_every_core(
+    core: Core, program: Program, tmp_path: Path
+) -> None:
+    assert selftest(core, library_files(program), tmp_path)[0] == 1
+
+
+def test_no_value_of_the_noise_hides_a_weight() -> None:
+    source = Random()
+    noise = [source.q7() for _ in range(RHYTHM_AND_SHAPE.features + 8)]
+    assert all(noise)
+    found = layers(RHYTHM_AND_SHAPE)
+    hidden = RHYTHM_AND_SHAPE.hidden
+    assert hidden is not None
+    sums = network.hidden_sums(np.array([noise[:13]], np.int64), hidden)
+    assert np.array_equal(found["hidden_sums"], sums)
+    scores = network.head_scores(np.array([noise[13:20]], np.int64), RHYTHM_AND_SHAPE.head)
+    assert np.array_equal(found["scores"], scores)
+
+
+@needs(*HOST.needs)
+@pytest.mark.parametrize("place", ["hidden.weight", "hidden.bias", "head.weight", "head.bias"])
+@pytest.mark.parametrize("step", [1, -64])
+def test_every_changed_weight_is_found(place: str, step: int, tmp_path: Path) -> None:
+    part, kind = place.split(".")
+    files = library_files(RHYTHM_AND_SHAPE)
+    before = getattr(getattr(RHYTHM_AND_SHAPE, part), kind)
+    rng = np.random.default_rng(abs(step))
+    for i in range(3):
+        changed = before.astype(np.int64).copy()
+        index = tuple(int(rng.integers(n)) for n in changed.shape)
+        changed[index] += step if abs(changed[index] + step) <= 127 else -step
+        own = replace(getattr(RHYTHM_AND_SHAPE, part), **{kind: changed})
+        header = program_header(RHYTHM_AND_SHAPE.replace(**{part: own}))
+        tampered = files | {"ecgedge_program.h": header}
+        passed, where, expected, actual = selftest(HOST, tampered, tmp_path / str(i))
+        assert not passed
+        result = SelftestResult(False, where, 0, 4, expected, actual, 7)
+        found = difference(result).where
+        unit = index[0]
+        assert (
+            found
+            == {
+                "hidden": f"sums of the hidden layer, unit {unit}",
+                "head": f"scores, class {unit}",
+            }[part]
+        )
+
+
+@needs(*HOST.needs)
+@pytest.mark.parametrize(
+    ("constant", "where"),
+    [
+        ("ECGEDGE_HIDDEN_SHIFT ", "hidden, from unit"),
+        ("ECGEDGE_LIKE_SHIFT ", "pipeline"),
+        ("ECGEDGE_AREA_SHIFT ", "pipeline"),
+        ("ECGEDGE_IRREGULAR_GAIN ", "pipeline"),
+        ("ECGEDGE_P_GAIN_BITS ", "pipeline"),
+        ("ECGEDGE_T_GAIN_BITS ", "pipeline"),
+    ],
+)
+def test_a_changed_constant_of_rhythm_or_shape_is_found(
+    constant: str, where: str, tmp_path: Path
+) -> None:
+    files = library_files(RHYTHM_AND_SHAPE)
+    files["ecgedge_program.h"] = with_half(files["ecgedge_program.h"], constant)
+    passed, place, expected, actual = selftest(HOST, files, tmp_path)
+    assert not passed
+    assert difference(SelftestResult(False, place, 0, 4, expected, actual, 7)).where.startswith(
+        where
+    )
+
+
+def with_half(header: str, constant: str) -> str:
+    """The header with half of a number in it."""
+    before, found, after = header.partition(constant)
+    assert found
+    digits = len(after) - len(after.lstrip("-0123456789"))
+    return f"{before}{found}{int(after[:digits]) // 2}{after[digits:]}"
+
+
 @needs(*HOST.needs)
 @pytest.mark.parametrize(
     ("constant", "where"),
@@ -115,12 +206,7 @@ def test_programs_of_every_shape_pass(
 def test_a_changed_constant_is_found_where_it_is(constant: str, where: str, tmp_path: Path) -> None:
     program = shipped("rhythm-140")
     files = library_files(program)
-    header = files["ecgedge_program.h"]
-    before, found, after = header.partition(constant)
-    assert found
-    digits = len(after) - len(after.lstrip("-0123456789"))
-    changed = int(after[:digits]) // 2
-    files["ecgedge_program.h"] = f"{before}{found}{changed}{after[digits:]}"
+    files["ecgedge_program.h"] = with_half(files["ecgedge_program.h"], constant)
     passed, *rest = selftest(HOST, files, tmp_path)
     assert not passed
     place, expected, actual = rest

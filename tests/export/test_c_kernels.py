@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ecgedge.chips import CORES, Built, build, run, symbols
 from ecgedge.verification.firmware import Firmware, named_layers, write_library
 from firmware_sim import network
+from firmware_sim.formats import rshift, sat
 from firmware_sim.program import Branch, Layer, Program
 from firmware_sim.prove import prove
 from tests.programs import hostile_beats, hostile_contexts, random_program
@@ -183,6 +184,29 @@ def test_assembly_is_for_accumulators_of_15_bits(
     built = compiled(name, core, "own", root)
     conv = next(o for source, o in built.objects.items() if source.stem == "ecgedge_conv")
     assert ("ecgedge_convolve_pair" in symbols(CORES[core], conv).defined) == assembly
+
+
+@pytest.mark.slow
+@every_core
+@pytest.mark.parametrize("shift", range(15))
+def test_hidden_layers_of_every_shift(core: str, shift: int) -> None:
+    """From sums that all saturate to sums of which all but the sign is rounded away."""
+    program = random_program(shift, context=13, hidden=9, branches=False)
+    assert program.hidden is not None
+    program = replace(program, hidden=replace(program.hidden, shift=shift))
+    context = hostile_contexts(200, shift, 13)
+    context[:9] = np.where(program.hidden.weight < 0, -127, 127)
+    context[9:18] = -context[:9]
+    beats = np.zeros((len(context), program.window), np.int8)
+    expected = network.run(program, beats, context)
+    found = Firmware(program, CORES[core]).network(beats, context)
+    features = context.astype(np.int64)
+    assert np.array_equal(found["hidden_sums"], network.hidden_sums(features, program.hidden))
+    hidden = sat(rshift(found["hidden_sums"].astype(np.int64), shift))
+    assert np.array_equal(found["hidden"][:, :9], hidden)
+    assert not found["hidden"][:, 9:].any()
+    assert np.array_equal(found["scores"], expected.scores)
+    assert np.array_equal(found["label"], expected.label_index)
 
 
 def narrow_layers(shifts: tuple[int, int, int]) -> Program:

@@ -15,7 +15,7 @@ from ecgedge.data.record import read_record
 from ecgedge.verification.firmware import HARNESS, Firmware, HostLibrary, named_layers
 from ecgedge.zoo import shipped_bundles
 from export.c_header import PIECE_MAX, pieces, program_header
-from export.c_library import library_files, write_c
+from export.c_library import ONLY_WITH_BRANCHES, library_files, write_c
 from firmware_sim import network, pipeline
 from firmware_sim.beat import normalize
 from firmware_sim.errors import EcgedgeError
@@ -27,6 +27,9 @@ from tests.tools import needs
 STRICT = (
     "-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-O2",
 )  # fmt: skip
+
+
+RHYTHM_AND_SHAPE = {"context": 13, "hidden": 8, "branches": False}
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +68,27 @@ def test_nothing_is_overwritten_unless_asked(library: Path, program: Program) ->
     (library / "ecgedge_program.h").unlink()
     with pytest.raises(EcgedgeError, match="is not overwritten"):
         write_c(library, program, overwrite=True)
+
+
+def test_a_program_gets_what_it_needs_and_no_more(program: Program) -> None:
+    files = set(library_files(program))
+    without_branches = set(library_files(random_program(1, **RHYTHM_AND_SHAPE)))  # type: ignore[arg-type]
+    only = {"ecgedge_shape.c", "ecgedge_shape.h"}
+    assert without_branches - files == only
+    left_out = files - without_branches
+    assert {"ecgedge_conv.c", "ecgedge_conv_avr.h", "ecgedge_widths.h"} <= left_out
+    assert all(name.startswith(ONLY_WITH_BRANCHES) for name in left_out)
+    everything = random_program(1, context=13, hidden=5)
+    assert set(library_files(everything)) == files | only
+
+
+@pytest.mark.parametrize("context", [0, 5, 13])
+def test_the_header_says_what_context_a_beat_has(context: int) -> None:
+    header = program_header(random_program(1, context=context))
+    assert int(defined(header, "CONTEXT")) == context
+    values = int(defined(header, "RHYTHM_VALUES")), int(defined(header, "SHAPE_VALUES"))
+    assert values == ((9, 4) if context == 13 else (5, 0))
+    assert ("ECGEDGE_TEMPLATE_BINS" in header) == (context == 13)
 
 
 def test_the_same_program_gives_the_same_files(program: Program) -> None:
@@ -129,7 +153,10 @@ def run(*command: str, folder: Path, text: str = "") -> str:
     "compiler", [pytest.param(name, marks=needs(name)) for name in ("gcc", "clang")]
 )
 @pytest.mark.parametrize("kernel", ["", "-DECGEDGE_PORTABLE", "-DECGEDGE_PLAIN"])
-@pytest.mark.parametrize("shape", ["shipped", "tanh", "two labels"])
+@pytest.mark.parametrize(
+    "shape",
+    ["shipped", "tanh", "two labels", "rhythm and shape", "all there is", "rhythm", "beat, hidden"],
+)
 def test_compilers_have_nothing_to_say(
     compiler: str, kernel: str, shape: str, program: Program, tmp_path: Path
 ) -> None:
@@ -137,6 +164,10 @@ def test_compilers_have_nothing_to_say(
         "shipped": program,
         "tanh": random_program(2, window=125, bound="tanh", depth=3),
         "two labels": random_program(3, window=250, classes=2, context=0),
+        "rhythm and shape": random_program(4, **RHYTHM_AND_SHAPE),  # type: ignore[arg-type]
+        "all there is": random_program(5, window=125, context=13, hidden=7),
+        "rhythm": random_program(6, hidden=1, branches=False),
+        "beat, hidden": random_program(7, context=0, hidden=32, classes=2),
     }
     write_c(tmp_path / "c", programs[shape])
     sources = [path.name for path in (tmp_path / "c").glob("*.c")]
@@ -145,7 +176,11 @@ def test_compilers_have_nothing_to_say(
 
 
 @needs("cppcheck")
-def test_cppcheck_has_nothing_to_say(library: Path) -> None:
+@pytest.mark.parametrize("shape", ["shipped", "rhythm and shape"])
+def test_cppcheck_has_nothing_to_say(shape: str, program: Program, tmp_path: Path) -> None:
+    other = random_program(4, **RHYTHM_AND_SHAPE)  # type: ignore[arg-type]
+    library = tmp_path / "library"
+    write_c(library, program if shape == "shipped" else other)
     run(
         "cppcheck", "--enable=warning,style,performance,portability", "--error-exitcode=1",
         "--inline-suppr", "--suppress=missingIncludeSystem", "--std=c99", "--quiet", "-I.", ".",
@@ -171,13 +206,17 @@ def test_the_example_prints_the_beats_of_the_simulator(
 @pytest.mark.parametrize(
     "core", [pytest.param(name, marks=needs(*core.needs)) for name, core in CORES.items()]
 )
-def test_the_network_needs_no_float_and_no_division(program: Program, core: str) -> None:
-    firmware = Firmware(program, CORES[core])
+@pytest.mark.parametrize("branches", [True, False])
+def test_the_network_needs_no_float_and_no_division(
+    program: Program, core: str, branches: bool
+) -> None:
+    other = random_program(4, **RHYTHM_AND_SHAPE)  # type: ignore[arg-type]
+    firmware = Firmware(program if branches else other, CORES[core])
     network_objects = [
         target for source, target in firmware.built.objects.items()
         if source.stem in ("ecgedge_network", "ecgedge_conv")
     ]  # fmt: skip
-    assert len(network_objects) == 2
+    assert len(network_objects) == 1 + branches
     helpers = symbols(CORES[core], *network_objects).undefined
     forbidden = re.compile(r"div|mod|float|double|[sd]f[23]|_f2|_d2|malloc|printf")
     assert not [name for name in helpers if forbidden.search(name)]

@@ -15,11 +15,15 @@ from tests.ecgedge.stream.conftest import Board
 PASSED = SelftestResult(True, 0, 1, 4, 0, 0)
 
 
-def failed(place: int, expected: int = 5, actual: int = 7, layers: int = 1) -> SelftestResult:
-    return SelftestResult(False, place, layers, 4, expected, actual)
+def failed(
+    place: int, expected: int = 5, actual: int = 7, layers: int = 1, hidden: int = 0
+) -> SelftestResult:
+    return SelftestResult(False, place, layers, 4, expected, actual, hidden)
 
 
-@pytest.mark.parametrize("result", [PASSED, failed(17, -(2**31), 2**31 - 1)])
+@pytest.mark.parametrize(
+    "result", [PASSED, failed(17, -(2**31), 2**31 - 1), failed(3, layers=0, hidden=32)]
+)
 def test_a_result_comes_out_of_its_frame_as_it_went_in(result: SelftestResult) -> None:
     assert FrameParser().feed(selftest_frame(result)) == [result]
 
@@ -36,6 +40,15 @@ def test_a_result_comes_out_of_its_frame_as_it_went_in(result: SelftestResult) -
         (failed(52), "scores, class 3"),
         (failed(63, layers=3), "tokens.3, token 7"),
         (failed(64, layers=3), "mean"),
+        (failed(0, layers=0, hidden=7), "sums of the hidden layer, unit 0"),
+        (failed(6, layers=0, hidden=7), "sums of the hidden layer, unit 6"),
+        (failed(7, layers=0, hidden=7), "hidden, from unit 0 on"),
+        (failed(8, layers=0, hidden=7), "hidden, from unit 4 on"),
+        (failed(9, layers=0, hidden=7), "scores, class 0"),
+        (failed(48, hidden=8), "mean"),
+        (failed(49, hidden=8), "sums of the hidden layer, unit 0"),
+        (failed(58, hidden=8), "hidden, from unit 4 on"),
+        (failed(59, hidden=8), "scores, class 0"),
         (failed(254), "pipeline, number of beats"),
         (failed(255), "pipeline, checksum over the beats"),
     ],
@@ -48,6 +61,12 @@ def test_four_channels_lie_in_a_word() -> None:
     found = difference(failed(33, 0x04030201, 0x047F0201))
     assert (found.expected, found.actual) == ([1, 2, 3, 4], [1, 2, 127, 4])
     assert difference(failed(3)).expected == [5]
+
+
+def test_hidden_values_are_four_in_a_word_and_their_sums_are_not() -> None:
+    found = difference(failed(7, -1, 0x7F818101, layers=0, hidden=7))
+    assert (found.expected, found.actual) == ([-1] * 4, [1, -127, -127, 127])
+    assert difference(failed(6, -70_000, layers=0, hidden=7)).expected == [-70_000]
 
 
 @pytest.mark.parametrize(
