@@ -14,7 +14,7 @@ from ecgedge.zoo import shipped_bundles
 from export.golden import extreme_beats
 from firmware_sim import network, pipeline
 from firmware_sim.program import Program, load_program
-from tests.programs import hostile_contexts, random_program
+from tests.programs import hostile_beats, hostile_contexts, random_program
 from tests.tools import needs
 
 pytestmark = needs(*NEEDS)
@@ -61,11 +61,38 @@ def test_recordings_at_other_rates(fs: int, excerpt: Path) -> None:
     assert assert_same_beats(WasmLibrary(program), record.counts[: 60 * program.fs]) > 40
 
 
-def test_rails_and_noise() -> None:
+def rails_and_noise() -> np.ndarray:
     rng = np.random.default_rng(1)
     rails = rng.choice([-32768, 32767], 20_000)
     noise = rng.integers(-32768, 32768, 20_000)
-    assert_same_beats(library("rhythm-140"), np.concatenate([rails, noise, rails]))
+    return np.concatenate([rails, noise, rails])
+
+
+def test_rails_and_noise() -> None:
+    assert_same_beats(library("rhythm-140"), rails_and_noise())
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        random_program(21, context=13, hidden=8, branches=False),
+        random_program(22, window=125, context=13, hidden=5, classes=2),
+    ],
+    ids=["rhythm and shape", "all there is"],
+)
+def test_programs_with_rhythm_and_shape(program: Program, excerpt: Path) -> None:
+    own = WasmLibrary(program)
+    assert_same_beats(own, rails_and_noise())
+    record = resample_record(read_record(excerpt, "208"), program.fs)
+    assert assert_same_beats(own, record.counts[: 60 * program.fs]) > 60
+    q, context = hostile_beats(program.window, 80, 3), hostile_contexts(80, 4, 13)
+    expected = network.run(program, q, context, layers=True)
+    found = named_layers(program, own.network(q, context))
+    assert np.array_equal(found.pop("label")[:, 0], expected.label_index)
+    assert np.array_equal(found["scores"], expected.scores)
+    for layer in expected.layers.keys() & found.keys():
+        assert np.array_equal(found[layer], expected.layers[layer]), layer
+    assert "hidden" in found
 
 
 @pytest.mark.slow

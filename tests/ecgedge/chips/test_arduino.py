@@ -1,11 +1,14 @@
 """The sketch on a simulated Uno: the beats of the simulator, in the memory that there is."""
 
 import re
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ecgedge.chips.arduino import Sketch
 from ecgedge.chips.cores import find_core
 from ecgedge.chips.sizes import output_of
 from ecgedge.stream.frame import FrameParser
@@ -38,6 +41,8 @@ SECONDS = 70
 RAM_BYTES = 1600
 FLASH_BYTES = 12 * 1024
 BUSY = 0.05
+RHYTHM_AND_SHAPE: dict[str, object] = {"context": 13, "hidden": 8, "branches": False}
+WEIGHTS = ("conv_table", "token_layers", "hidden_weight", "hidden_bias", "head_weight", "head_bias")
 
 
 def parsed(data: bytes) -> list[WireEvent]:
@@ -147,11 +152,44 @@ def test_the_selftest_passes_in_both_tongues(excerpt: Path) -> None:
     assert b"# selftest 0\n" in run_uno(shipped_sketch("beat-150").elf, codes, b"nt").data
 
 
-@pytest.mark.parametrize(("fs", "classes", "context"), [(125, 2, 0), (250, 5, 5), (500, 3, 5)])
-def test_other_rates_and_shapes_compile_and_agree(
-    fs: int, classes: int, context: int, tmp_path: Path
+@cache
+def without_branches() -> tuple[Program, Sketch]:
+    """A program of rhythm and shape, and its sketch."""
+    program = random_program(17, **RHYTHM_AND_SHAPE)  # type: ignore[arg-type]
+    return program, sketch_of(program, Path(tempfile.mkdtemp(prefix="ecgedge-sketch-")))
+
+
+def test_a_program_without_branches_is_smaller_and_says_the_simulators_beats(
+    excerpt: Path,
 ) -> None:
-    program = random_program(fs, window=fs, classes=classes, context=context)
+    (program, sketch), codes = without_branches(), codes_of(excerpt, "208", SECONDS)
+    said = run_uno(sketch.elf, codes)
+    assert of(parsed(said.data), BoardBeat) == simulated(program, codes)
+    assert said.measured.busy <= BUSY
+    tested = run_uno(sketch.elf, codes[:200], b"t")
+    assert [event.passed for event in of(parsed(tested.data), SelftestResult)] == [True]
+    stack = max(said.measured.stack_bytes, tested.measured.stack_bytes)
+    print(f"{sketch.sizes}, {stack} bytes of stack, busy {said.measured.busy:.2%}")
+    shipped_ram = shipped_sketch("rhythm-140").sizes.ram + 400
+    assert sketch.sizes.flash < shipped_sketch("rhythm-140").sizes.flash <= FLASH_BYTES
+    assert sketch.sizes.ram + stack < shipped_ram <= RAM_BYTES
+
+
+@pytest.mark.parametrize(
+    ("fs", "shape"),
+    [
+        (125, {"classes": 2, "context": 0}),
+        (250, {"classes": 5}),
+        (500, {"classes": 3}),
+        (125, {"classes": 2, **RHYTHM_AND_SHAPE}),
+        (250, RHYTHM_AND_SHAPE),
+        (250, {"context": 13, "hidden": 7}),
+    ],
+)
+def test_other_rates_and_shapes_compile_and_agree(
+    fs: int, shape: dict[str, object], tmp_path: Path
+) -> None:
+    program = random_program(fs, window=fs, **shape)  # type: ignore[arg-type]
     sketch = sketch_of(program, tmp_path)
     time_s = np.arange(15 * fs) / fs
     codes = np.rint(337 + 200 * np.exp(-(((time_s % 0.8 - 0.4) / 0.02) ** 2))).astype(int)
@@ -162,7 +200,7 @@ def test_other_rates_and_shapes_compile_and_agree(
 
 
 def weight_places(elf: Path) -> list[int]:
-    """Offsets in an ELF file of every byte of convolution, token and head weights."""
+    """Offsets in an ELF file of every byte of weights and biases."""
     avr = find_core("avr")
     text = re.search(r"\.text\s+PROGBITS\s+(\w+)\s+(\w+)", output_of(avr, "readelf", "-SW", elf))
     assert text is not None
@@ -170,16 +208,20 @@ def weight_places(elf: Path) -> list[int]:
     places = []
     for line in output_of(avr, "nm", "-S", elf).splitlines():
         address, *size, _, name = line.split()
-        if size and name.split(".")[0] in ("conv_table", "token_layers", "head_weight"):
+        if size and name.split(".")[0] in WEIGHTS:
             first = offset + int(address, 16)
             places += range(first, first + int(size[0], 16))
     return places
 
 
-def test_flipped_bits_of_weights_in_the_flash_are_found(excerpt: Path, tmp_path: Path) -> None:
-    elf, codes = shipped_sketch("rhythm-140").elf, codes_of(excerpt, "208", 0.1)
+@pytest.mark.parametrize(("branches", "weights"), [(True, 141), (False, 148)])
+def test_flipped_bits_of_weights_in_the_flash_are_found(
+    branches: bool, weights: int, excerpt: Path, tmp_path: Path
+) -> None:
+    elf = (shipped_sketch("rhythm-140") if branches else without_branches()[1]).elf
+    codes = codes_of(excerpt, "208", 0.1)
     places, random = weight_places(elf), np.random.default_rng(5)
-    assert len(places) > 140
+    assert len(places) >= weights
     found = []
     for place in random.choice(places, 40, replace=False):
         data = bytearray(elf.read_bytes())
@@ -187,4 +229,4 @@ def test_flipped_bits_of_weights_in_the_flash_are_found(excerpt: Path, tmp_path:
         (tmp_path / "flipped.elf").write_bytes(data)
         (result,) = of(parsed(run_uno(tmp_path / "flipped.elf", codes, b"t").data), SelftestResult)
         found.append(not result.passed)
-    assert sum(found) >= 38
+    assert sum(found) >= (38 if branches else 40)
