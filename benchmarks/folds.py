@@ -13,7 +13,6 @@ held-out beats.
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -24,28 +23,12 @@ from ecgedge.evaluation.metrics import NSV, auroc, confusion, macro_f1
 from ecgedge.training.best import Best
 from ecgedge.training.build import build
 from ecgedge.training.config import Imbalance, for_protocol, student_of, usual_weights
-from ecgedge.training.examples import Examples, split_examples, training_examples
+from ecgedge.training.examples import split_examples, training_examples
 from ecgedge.training.loop import Fit, Phase, run_phase
+from ecgedge.training.refit import assign_folds
 from ecgedge.training.validation import logits_of
 
-DRAWS = 3000
 CPU = torch.device("cpu")
-
-
-def assign_folds(examples: Examples, folds: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Return the fold of each record: of many random draws the one that spreads classes best."""
-    y, record = examples.y.numpy(), examples.record.numpy()
-    counts = np.zeros((len(examples.records), y.max() + 1))
-    np.add.at(counts, (record, y), 1)
-    share = counts / counts.sum(axis=0).clip(min=1)
-    random = np.random.default_rng(0)
-    draws = [random.permutation(len(examples.records)) % folds for _ in range(DRAWS)]
-
-    def unevenness(draw: np.ndarray[Any, np.dtype[np.int64]]) -> float:
-        sums = np.stack([share[draw == fold].sum(axis=0) for fold in range(folds)])
-        return float(np.abs(np.log((sums + 0.01) * folds)).sum())
-
-    return min(draws, key=unevenness)
 
 
 @click.command()
@@ -53,6 +36,7 @@ def assign_folds(examples: Examples, folds: int) -> np.ndarray[Any, np.dtype[np.
 @click.option("--student", help="As `ecgedge train --student`.")
 @click.option("--data", type=click.Path(path_type=Path), help="As `ecgedge train --data`.")
 @click.option("--folds", type=click.IntRange(2), default=4, show_default=True)
+@click.option("--deal", default=0, show_default=True, help="Seed of the folds.")
 @click.option("--set", "changes", default="{}", help="Fields of TrainConfig, as JSON.")
 @click.option("--imbalance", default="{}", help="Fields of Imbalance, as JSON.")
 @click.option("--augmentation", default="{}", help="Fields of Augmentation, as JSON.")
@@ -61,6 +45,7 @@ def main(
     student: str | None,
     data: Path | None,
     folds: int,
+    deal: int,
     changes: str,
     imbalance: str,
     augmentation: str,
@@ -77,13 +62,15 @@ def main(
     )
     torch.set_num_threads(1)
     examples = training_examples(find_database("mitdb", data), config)
-    fold_of = assign_folds(examples, folds)
+    fold_of = assign_folds(examples, folds, deal)
     truth, logits = [], []
     for fold in range(folds):
         inside = {n for n, f in zip(examples.records, fold_of, strict=True) if f == fold}
         held = examples.of_records(tuple(n for n in examples.records if n in inside))
         rest = examples.of_records(tuple(n for n in examples.records if n not in inside))
-        train, validation = split_examples(rest, config.validation_share, config.seed)
+        train, validation = rest, held
+        if not config.folds:
+            train, validation = split_examples(rest, config.validation_share, config.seed)
         torch.manual_seed(config.seed)
         model = build(config)
         phase = Phase("float", config.epochs, False, config.learning_rate)

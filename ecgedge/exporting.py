@@ -48,7 +48,7 @@ TRAINING_FACTS = {
 OPTIONS = (
     "aami_map", "lead", "fs", "depth", "hidden", "bound", "restarts", "epochs", "fine_epochs",
     "draws", "batch", "learning_rate", "schedule", "patience", "token_dropout", "dropout",
-    "validation_share", "weight_noise",
+    "validation_share", "weight_noise", "folds",
 )  # fmt: skip
 """Keys of the run's configuration that are options of `ecgedge train` by the same name."""
 IMBALANCE_OPTIONS = {
@@ -135,6 +135,10 @@ def _training(run: Run) -> list[tuple[str, str]]:
     beats, missing = metrics.get("beats") or {}, metrics.get("missing_records") or []
     if beats:
         count = f"{beats.get('train')}, and {beats.get('validation')} to choose by"
+        if metrics.get("folds"):
+            count = (
+                f"{beats.get('train')}, all of them; figures below from {metrics['folds']} folds"
+            )
         facts.append(("training beats", count))
     if missing:
         facts.append(("missing", f"{len(missing)} records of the split: not the protocol's data"))

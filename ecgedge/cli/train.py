@@ -93,6 +93,12 @@ _TRAINING: list[Decorator] = [
         type=click.FloatRange(0, 1, min_open=True, max_open=True),
         help="Share of the training records that validates [0.3].",
     ),
+    click.option(
+        "--folds",
+        type=click.IntRange(0, 50),
+        help="Train on all training records and choose by so many folds; 0: validation records "
+        "[context: 4; others: 0]. distill uses validation records.",
+    ),
     click.option("--shift-ms", type=click.FloatRange(0), help="Augmentation: window shift [20]."),
     click.option("--wander", type=click.FloatRange(0), help="Augmentation: baseline wander [0.2]."),
     click.option("--noise", type=click.FloatRange(0), help="Augmentation: white noise [0.03]."),
@@ -205,6 +211,7 @@ def _report(done: "list[Run]", out: Path, as_json: bool) -> None:
             "parameters": run.metrics["parameters"],
             "program": run.metrics["program"],
             "seconds": run.metrics["seconds"],
+            "folds": run.metrics.get("folds", 0),
             "distillation": run.metrics.get("distillation"),
         }
         for run in done
@@ -213,7 +220,8 @@ def _report(done: "list[Run]", out: Path, as_json: bool) -> None:
         click.echo(json.dumps({"path": str(out), "runs": rows}))
         return
     for row in rows:
-        click.echo(f"{row['path']}: {row['metric']} {row['score']:.3f} on validation records")
+        where = "out of fold" if row["folds"] else "on validation records"
+        click.echo(f"{row['path']}: {row['metric']} {row['score']:.3f} {where}")
     click.echo(f"next: ecgedge evaluate {out}, and once at the end with --test")
 
 

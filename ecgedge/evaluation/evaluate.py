@@ -183,6 +183,12 @@ def check_validation(subjects: Sequence[Subject], split: Split) -> None:
                 f"{subject.name} is a bundle and has no validation records; add --test to open "
                 f"the test records of {split.name}."
             )
+        if any(run.metrics.get("folds") for run in subject.members):
+            told = ", ".join(f"{run.score:.3f}" for run in subject.members if run.score is not None)
+            raise EcgedgeError(
+                f"{subject.name} was trained on all its training records; out of fold its "
+                f"{subject.members[0].metric} is {told}. Add --test to open its test records."
+            )
         if not subject.validation_records or subject.protocol != split.name:
             raise EcgedgeError(
                 f"{subject.name} has no validation records of {split.name}; add --test to open "

@@ -22,11 +22,14 @@ class Best:
         Minus infinity before the first epoch.
     epoch : (starts,) int
         Which epoch it was; -1 before the first.
+    chosen : int or None
+        A start that something else than its score picked.
     """
 
     state: dict[str, Tensor]
     score: NDArray[np.float64]
     epoch: NDArray[np.int64]
+    chosen: int | None = None
 
     @classmethod
     def of(cls, model: nn.Module, starts: int) -> "Best":
@@ -57,8 +60,8 @@ class Best:
 
     @property
     def start(self) -> int:
-        """The start with the best score."""
-        return int(self.score.argmax())
+        """The start that was picked: the one with the best score."""
+        return int(self.score.argmax()) if self.chosen is None else self.chosen
 
     def to_checkpoint(self) -> dict[str, Any]:
         """Return what `torch.load(weights_only=True)` can read."""
@@ -66,12 +69,18 @@ class Best:
             "state": self.state,
             "score": self.score.tolist(),
             "epoch": self.epoch.tolist(),
+            "chosen": self.chosen,
         }
 
     @classmethod
     def from_checkpoint(cls, content: dict[str, Any]) -> "Best":
         """Read what `to_checkpoint` returned."""
-        return cls(content["state"], np.array(content["score"]), np.array(content["epoch"]))
+        return cls(
+            content["state"],
+            np.array(content["score"]),
+            np.array(content["epoch"]),
+            content.get("chosen"),
+        )
 
 
 def _copy(state: dict[str, Tensor]) -> dict[str, Tensor]:

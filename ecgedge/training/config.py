@@ -139,6 +139,9 @@ class TrainConfig:
         luckiest: in trials on training records it was four points of macro-F1 worse than the last.
     validation_share : float
         Share of the training records that is kept for validation.
+    folds : int
+        0: validation records pick epoch, start and threshold. 2 or more: the student is trained on
+        all training records, and what is chosen comes from so many folds (`training.refit`).
     calibration : str
         How gains follow from activations: see `calib.ranges`.
     weight_noise : float
@@ -181,6 +184,7 @@ class TrainConfig:
     min_epochs: int = 25
     settle: float = 0.9
     validation_share: float = 0.3
+    folds: int = 0
     calibration: str = "percentile"
     weight_noise: float = 0.0
     seed: int = 0
@@ -217,6 +221,10 @@ class TrainConfig:
             raise EcgedgeError("the share of epochs to settle must lie within 0 to 1.")
         if not 0 <= self.weight_noise <= 1:
             raise EcgedgeError("the weight noise must lie within 0 to 1.")
+        if self.folds < 0 or self.folds == 1:
+            raise EcgedgeError("there are 0 folds (validation records instead), or 2 and more.")
+        if self.folds and not self.has_integers:
+            raise EcgedgeError("only students that become integers have folds; use 0.")
         if not 0 < self.validation_share < 1:
             raise EcgedgeError("the validation share must lie between 0 and 1.")
 
@@ -247,6 +255,7 @@ STUDENTS: dict[str, dict[str, Any]] = {
         "epochs": 16,
         "fine_epochs": 4,
         "augmentation": Augmentation(context=6.0),
+        "folds": 4,
     },
     SEGMENTS: {"context": RR_SIZE},
     BEAT: {"depth": 3, "context": 0},

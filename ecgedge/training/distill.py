@@ -76,6 +76,7 @@ def teacher_config(
         learning_rate=1e-3,
         weight_decay=1e-4,
         bound="none",
+        folds=0,
         augmentation=Augmentation(),
     )
 
@@ -183,6 +184,7 @@ def distill(
         Its metrics say in `distillation` whether the teacher was used, and why.
     """
     watch = watch or Watch(quiet=True)
+    config = replace(config, folds=0)  # the gate compares on validation records
     made = teacher_config(config, long=long_teacher, name=teacher_model)
     made = replace(made, **(teacher_changes or {}))
     if resume:

@@ -86,8 +86,30 @@ def _whole(scores: NDArray[np.floating]) -> NDArray[np.int64]:
     return np.round(scores.astype(np.float64) * SCORE_ONE).astype(np.int64)
 
 
-def conclude(fit: Fit, validation: Examples, config: TrainConfig, name: str) -> Result:
-    """Turn the best start into a result; validation records alone choose the threshold.
+@dataclass(frozen=True, eq=False)
+class OutOfFold:
+    """What students that had not seen a beat's record say of it.
+
+    Attributes
+    ----------
+    scores : (n, classes) int64
+        Of integer programs.
+    logits : (n, classes) float64
+        Of the float students behind them, without the logit scale.
+    """
+
+    scores: NDArray[np.int64]
+    logits: NDArray[np.float64]
+
+
+def conclude(
+    fit: Fit,
+    validation: Examples,
+    config: TrainConfig,
+    name: str,
+    held: OutOfFold | None = None,
+) -> Result:
+    """Turn the best start into a result; records that did not train it choose the threshold.
 
     Parameters
     ----------
@@ -97,6 +119,8 @@ def conclude(fit: Fit, validation: Examples, config: TrainConfig, name: str) -> 
     config : TrainConfig
     name : str
         Of the program.
+    held : OutOfFold, optional
+        What counts in place of the student's own answers, when it was trained on these records.
     """
     fit.model.load_state_dict(fit.best.state)
     fit.model.eval()
@@ -117,7 +141,10 @@ def conclude(fit: Fit, validation: Examples, config: TrainConfig, name: str) -> 
         return Result(None, network, chosen, floats, None)
     program = quantize(network)
     context = validation.context.numpy() if config.context else None
-    integers = run(program, validation.q.numpy(), context).scores
+    if held is None:
+        integers = run(program, validation.q.numpy(), context).scores.astype(np.int64)
+    else:
+        integers, scores = held.scores, held.logits
     chosen = _threshold(integers, y)
     if chosen is not None:
         program = program.replace(threshold=chosen.value)
@@ -172,10 +199,12 @@ def write_result(path: Path, result: Result, fit: Fit, extra: dict[str, Any]) ->
         labels=np.asarray(beats.labels),
     )
     names = np.asarray(beats.records)
+    metric, figures = selection_metric(beats.labels), gross(beats)
+    held = figures[metric] if extra.get("folds") else float(fit.best.score.max())
     metrics: dict[str, Any] = {
         "selection": {
-            "metric": selection_metric(beats.labels),
-            "score": float(fit.best.score.max()),
+            "metric": metric,
+            "score": held,
             "start": fit.best.start,
             "epoch": int(fit.best.epoch[fit.best.start]),
             "scores": fit.best.score.tolist(),
@@ -191,11 +220,13 @@ def write_result(path: Path, result: Result, fit: Fit, extra: dict[str, Any]) ->
             "within_limits": chosen.within_limits,
         },
         "collapsed_to": _collapsed(beats),
-        "validation": gross(beats),
+        "validation": figures,
         "validation_float": None
         if result.float_validation is None
         else gross(result.float_validation),
-        "validation_records": [str(n) for n in names[np.unique(beats.record)]],
+        "validation_records": []
+        if extra.get("folds")
+        else [str(n) for n in names[np.unique(beats.record)]],
         **extra,
     }
     folder.write_json(path / runs.METRICS, metrics)

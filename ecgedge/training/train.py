@@ -20,9 +20,10 @@ from ecgedge.training.best import Best
 from ecgedge.training.build import build, config_of, starts_of
 from ecgedge.training.config import TrainConfig, to_json
 from ecgedge.training.examples import Examples, split_examples, training_examples
-from ecgedge.training.finish import Result, conclude, write_result
+from ecgedge.training.finish import OutOfFold, Result, conclude, write_result
 from ecgedge.training.loop import Fit, Phase, calibrate_fit, pick_device, run_phase
 from ecgedge.training.progress import Watch
+from ecgedge.training.refit import consensus, out_of_fold
 from firmware_sim.errors import EcgedgeError
 
 FLOAT, FIXED = "float", "fixed"
@@ -30,7 +31,10 @@ FLOAT, FIXED = "float", "fixed"
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Training and validation beats of one configuration, and which records are missing."""
+    """Training and validation beats of one configuration, and which records are missing.
+
+    With folds both are all training beats.
+    """
 
     train: Examples
     validation: Examples
@@ -40,7 +44,7 @@ class Data:
     @cached_property
     def logistic(self) -> tuple[Logistic, ...]:
         """The logistic baselines of all these beats, for the table of the student's evaluation."""
-        both = (self.train, self.validation)
+        both = (self.train,) if self.validation is self.train else (self.train, self.validation)
         record = np.concatenate([part.record.numpy() for part in both])
         # In the order of the records: every split of them gives the very same baselines.
         order = np.argsort(record, kind="stable")
@@ -59,7 +63,9 @@ class Data:
 def read_data(folder: Path, config: TrainConfig) -> Data:
     """Read the training records of a protocol and split them; the seed decides how."""
     examples = training_examples(folder, config)
-    train, validation = split_examples(examples, config.validation_share, config.seed)
+    train = validation = examples
+    if not config.folds:
+        train, validation = split_examples(examples, config.validation_share, config.seed)
     missing = split_records(config.protocol, folder).missing
     return Data(train, validation, missing, config.labels)
 
@@ -141,19 +147,26 @@ def _train(
 ) -> runs.Run:
     device = pick_device(config.device)
     with _threads(config, device):
-        torch.manual_seed(config.seed)
         saved = run_folder.load_checkpoint(out) if resume else None
         if saved and saved["done"]:
             raise EcgedgeError(f"the run in {out} is done; train into another folder.")
+        held = _out_of_fold(config, data, watch, device) if config.folds else None
+        torch.manual_seed(config.seed)
         fit, seconds = _phases(config, out, data, loss, saved, watch, device)
         if fit.interrupted and not (out / runs.CHECKPOINT).is_file():
             raise KeyboardInterrupt  # not one epoch was done: there is nothing to keep
-        result = conclude(fit, data.validation, config, f"{config.protocol}-{config.task}")
+        name = f"{config.protocol}-{config.task}"
+        if held is not None:
+            fit.model.load_state_dict(fit.best.state)
+            assert isinstance(fit.model, SegmentStudent), "only students have folds"
+            fit.best.chosen = consensus(fit.model, data.train, device)
+        result = conclude(fit, data.validation, config, name, held)
     extra = extra | {
         "beats": {"train": len(data.train), "validation": len(data.validation)},
         "missing_records": list(data.missing),
         "seconds": round(seconds, 1),
         "interrupted": fit.interrupted,
+        "folds": config.folds,
     }
     metrics = write_result(out, result, fit, extra)
     logistic.save(data.logistic, out / runs.LOGISTIC)
@@ -162,6 +175,22 @@ def _train(
     _draw(out, watch)
     _tell(out, metrics, result, watch)
     return runs.load_run(out)
+
+
+def _out_of_fold(config: TrainConfig, data: Data, watch: Watch, device: torch.device) -> OutOfFold:
+    """Train one student a fold, without a trace in the run's folder."""
+    left = iter(range(1, config.folds + 1))
+
+    def train(one: TrainConfig, rest: Examples, inside: Examples) -> Fit:
+        torch.manual_seed(one.seed)
+        here = replace(data, train=rest, validation=inside)
+        watch.say(f"fold {next(left)} of {config.folds}")
+        fit, _ = _phases(one, None, here, None, None, Watch(quiet=True), device)
+        if fit.interrupted:
+            raise KeyboardInterrupt
+        return fit
+
+    return OutOfFold(*out_of_fold(data.train, config, train, device))
 
 
 class _threads:
@@ -181,14 +210,17 @@ class _threads:
 
 def _phases(
     config: TrainConfig,
-    out: Path,
+    out: Path | None,
     data: Data,
     loss: nn.Module | None,
     saved: dict[str, Any] | None,
     watch: Watch,
     device: torch.device,
 ) -> tuple[Fit, float]:
-    """Run the phases that are left; return the last fit and the seconds of all of them."""
+    """Run the phases that are left; return the last fit and the seconds of all of them.
+
+    Without a folder nothing is logged or saved.
+    """
     model = build(config).to(device)
     phases = list(phases_of(config))
     fit = Fit(model, Best.of(model, starts_of(config)))
@@ -207,11 +239,13 @@ def _phases(
         listen = watch.phase(_title(config, phase), phase.epochs, fit.position.epoch)
 
         def note(epoch: Any, listen: Any = listen) -> None:
-            run_folder.append_log(out, epoch)
+            if out is not None:
+                run_folder.append_log(out, epoch)
             listen(epoch)
 
         def save(fit: Fit, name: str = phase.name) -> None:
-            run_folder.save_checkpoint(out, name, fit, time.monotonic() - began, done=False)
+            if out is not None:
+                run_folder.save_checkpoint(out, name, fit, time.monotonic() - began, done=False)
 
         fit = run_phase(
             fit, data.train, data.validation, config, phase,
@@ -256,9 +290,10 @@ def _draw(out: Path, watch: Watch) -> None:
 
 def _tell(out: Path, metrics: dict[str, Any], result: Result, watch: Watch) -> None:
     chosen = metrics["selection"]
+    where = "out of fold" if metrics["folds"] else "on validation records"
     watch.say(
-        f"{out}: {metrics['parameters']} parameters, {chosen['metric']} {chosen['score']:.3f} on "
-        f"validation records (start {chosen['start']}), {metrics['seconds']:.0f} s"
+        f"{out}: {metrics['parameters']} parameters, {chosen['metric']} {chosen['score']:.3f} "
+        f"{where} (start {chosen['start']}), {metrics['seconds']:.0f} s"
     )
     if metrics["collapsed_to"]:
         watch.say(
