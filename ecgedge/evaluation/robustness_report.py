@@ -78,8 +78,9 @@ def facts(report: Mapping[str, Any]) -> list[str]:
         f"{' a seed, on average' if report['n_seeds'] > 1 else ''}, lead {beats['lead']}, "
         f"{beats['fs']} Hz, task {beats['task']}, AAMI map {beats['aami_map']}.",
         f"Intervals: {bootstrap['level']:.0%} percentile bootstrap over records, "
-        f"{bootstrap['resamples']:,} resamples, {report['n_seeds']} seeds.",
-        *([f"Test records were opened {looks} times for these models."] if looks else []),
+        f"{bootstrap['resamples']:,} resamples, {report['n_seeds']} "
+        f"seed{'s' if report['n_seeds'] > 1 else ''}.",
+        *([f"Test records were opened {looks} times for these models."] if looks > 1 else []),
         *([f"Command: {report['command']}"] if report["command"] else []),
         f"Made by {report['made_by']}.",
     ]
