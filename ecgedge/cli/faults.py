@@ -97,6 +97,8 @@ def run_sweep(
     from ecgedge.verification.inputs import find_recordings
 
     levels = read_levels(kinds, severities)
+    if plot is not None and not plot.parent.is_dir():  # a sweep takes minutes
+        raise EcgedgeError(f"the folder {plot.parent} does not exist; make it first.")
     folder, _ = find_recordings(data)
     programs, subject = _models(bundle)
     swept = choose(programs, records, folder, subject=subject, lead=lead)

@@ -246,6 +246,14 @@ def test_each_seed_of_a_run_is_asked_about_its_own_validation_records(tmp_path: 
     assert found["clean"]["f1.V"]["mean"] == pytest.approx(mean)
 
 
+def test_a_teacher_has_no_weights_to_suffer(tmp_path: Path) -> None:
+    place = make_run(tmp_path / "teacher", 1, model="resnet18")
+    words = [str(place), "validation", "--data", "excerpt", "--fault", "flip"]
+    result = CliRunner().invoke(simulate, words)
+    assert isinstance(result.exception, EcgedgeError)
+    assert "no integer program" in str(result.exception)
+
+
 # The command
 
 
@@ -296,6 +304,7 @@ def test_a_sweep_is_printed_and_drawn(program_file: Path, tmp_path: Path) -> Non
         (["208", "--fault", "flip", "--severities", "0,,1"], "is no number"),
         (["208", "--fault", "flip", "--severities", "0,2"], "from 0 to 1"),
         (["208", "--fault", "flip", "--out", "x.csv"], "--out is for recordings"),
+        (["208", "--fault", "flip", "--plot", "/nowhere/x.png"], "/nowhere does not exist"),
         (["208", "--severities", "0"], "are for a sweep"),
         (["208", "--test"], "are for a sweep"),
         (["100", "--fault", "flip"], "add --test"),

@@ -221,6 +221,13 @@ def test_a_bundle_has_no_validation_records(tmp_path: Path) -> None:
     assert "add --test" in str(result.exception)
 
 
+def test_a_teacher_has_no_program(tmp_path: Path) -> None:
+    place = make_run(tmp_path / "teacher", 1, model="resnet18")
+    result = CliRunner().invoke(command, [str(place), *QUICK])
+    assert isinstance(result.exception, EcgedgeError)
+    assert "no integer program" in str(result.exception)
+
+
 def test_two_classes_have_their_own_numbers(tmp_path: Path) -> None:
     found = call(make_run(tmp_path / "binary", 1, task="symbol-binary"), "--test")
     assert found["numbers"] == ["f1_abnormal", "miss_rate", "false_positive_rate", "auroc_n_rest"]
