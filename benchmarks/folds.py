@@ -69,7 +69,7 @@ def main(
         held = examples.of_records(tuple(n for n in examples.records if n in inside))
         rest = examples.of_records(tuple(n for n in examples.records if n not in inside))
         train, validation = rest, held
-        if not config.folds:
+        if not config.refits:
             train, validation = split_examples(rest, config.validation_share, config.seed)
         torch.manual_seed(config.seed)
         model = build(config)

@@ -142,6 +142,7 @@ class TrainConfig:
     folds : int
         0: validation records pick epoch, start and threshold. 2 or more: the student is trained on
         all training records, and what is chosen comes from so many folds (`training.refit`).
+        Models that stay floats have no folds.
     calibration : str
         How gains follow from activations: see `calib.ranges`.
     weight_noise : float
@@ -223,8 +224,6 @@ class TrainConfig:
             raise EcgedgeError("the weight noise must lie within 0 to 1.")
         if self.folds < 0 or self.folds == 1:
             raise EcgedgeError("there are 0 folds (validation records instead), or 2 and more.")
-        if self.folds and not self.has_integers:
-            raise EcgedgeError("only students that become integers have folds; use 0.")
         if not 0 < self.validation_share < 1:
             raise EcgedgeError("the validation share must lie between 0 and 1.")
 
@@ -232,6 +231,11 @@ class TrainConfig:
     def labels(self) -> tuple[str, ...]:
         """Class names of the task."""
         return label_map(self.task).labels
+
+    @property
+    def refits(self) -> bool:
+        """Whether it is trained on all training records; only students with integers are."""
+        return self.folds > 0 and self.has_integers
 
     @property
     def has_integers(self) -> bool:

@@ -159,7 +159,7 @@ class _Loop:
     @property
     def settled_after(self) -> int:
         """Epoch up to which the newest state stands, whatever its score; see TrainConfig.settle."""
-        if self.config.folds:  # nothing is held out that could choose an epoch
+        if self.config.refits:  # nothing is held out that could choose an epoch
             return self.phase.epochs
         if self.config.schedule != "one-cycle":
             return 0
@@ -262,7 +262,7 @@ def run_phase(
         loop.optimizer.load_state_dict(fit.optimizer_state)
         if fit.loss_state:
             loop.loss.load_state_dict(fit.loss_state)
-    elif phase.fixed and not config.folds:
+    elif phase.fixed and not config.refits:
         before = validate(fit.model, validation, config.labels, device, fixed=True)
         fit.best.update(fit.model, before.score, -1)
     else:

@@ -64,7 +64,7 @@ def read_data(folder: Path, config: TrainConfig) -> Data:
     """Read the training records of a protocol and split them; the seed decides how."""
     examples = training_examples(folder, config)
     train = validation = examples
-    if not config.folds:
+    if not config.refits:
         train, validation = split_examples(examples, config.validation_share, config.seed)
     missing = split_records(config.protocol, folder).missing
     return Data(train, validation, missing, config.labels)
@@ -150,7 +150,7 @@ def _train(
         saved = run_folder.load_checkpoint(out) if resume else None
         if saved and saved["done"]:
             raise EcgedgeError(f"the run in {out} is done; train into another folder.")
-        held = _out_of_fold(config, data, watch, device) if config.folds else None
+        held = _out_of_fold(config, data, watch, device) if config.refits else None
         torch.manual_seed(config.seed)
         fit, seconds = _phases(config, out, data, loss, saved, watch, device)
         if fit.interrupted and not (out / runs.CHECKPOINT).is_file():
@@ -166,7 +166,7 @@ def _train(
         "missing_records": list(data.missing),
         "seconds": round(seconds, 1),
         "interrupted": fit.interrupted,
-        "folds": config.folds,
+        "folds": config.folds if config.refits else 0,
     }
     metrics = write_result(out, result, fit, extra)
     logistic.save(data.logistic, out / runs.LOGISTIC)

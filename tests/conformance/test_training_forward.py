@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ecgedge.training.engine import layers_of
 from firmware_sim.network import run
 from firmware_sim.program import Branch, Head, Layer, Program, segments
+from tests.programs import random_program as wild_program
 
 
 def random_program(
@@ -74,3 +75,18 @@ def test_extreme_beats_and_weights(sign: int, window: int) -> None:
     rows = (np.full(window, 127), np.full(window, -127), np.zeros(window), [127, -127])
     q = np.stack([np.resize(row, window) for row in rows]).astype(np.int8)
     assert_equal_layers(program, q, np.full((4, 5), -127, np.int8))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    context=st.sampled_from([5, 13]),
+    hidden=st.sampled_from([1, 8, 32]),
+    branches=st.booleans(),
+)
+def test_programs_with_a_hidden_layer(seed: int, context: int, hidden: int, branches: bool) -> None:
+    program = wild_program(seed, context=context, hidden=hidden, branches=branches)
+    rng = np.random.default_rng(seed)
+    q = rng.integers(-127, 128, (6, program.window)).astype(np.int8)
+    values = rng.integers(-127, 128, (6, context)).astype(np.int8)
+    assert_equal_layers(program, q, values)

@@ -61,7 +61,7 @@ def test_a_run_becomes_a_bundle(tmp_path: Path) -> None:
     bundle = read_bundle(tmp_path / "bundle")
     assert bundle.program == program
     assert "Not evaluated" in bundle.card
-    assert "ecgedge train --protocol ds1-ds2 --seed 3 -o RUN" in bundle.card
+    assert "ecgedge train --protocol ds1-ds2 --student segments --seed 3 -o RUN" in bundle.card
 
 
 def test_the_name_can_be_chosen(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_the_command_gives_what_differs_from_the_defaults(tmp_path: Path) -> Non
     (folder / "config.json").write_text(json.dumps(CONFIG | changes))
     command = provenance(load_run(folder)).command.splitlines()[0]
     assert command == (
-        "ecgedge distill --protocol ds1-ds2 --restarts 4 --task aami-binary --context "
+        "ecgedge distill --protocol ds1-ds2 --student segments --restarts 4 --task aami-binary "
         "--no-class-weights --sampler balanced --seed 3 -o RUN"
     )
 

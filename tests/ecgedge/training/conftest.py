@@ -18,13 +18,18 @@ def one_thread() -> None:
 @pytest.fixture(scope="session")
 def quick() -> TrainConfig:
     return replace(
-        for_protocol("ds1-ds2"), restarts=2, epochs=2, fine_epochs=1, draws=400, batch=100
+        for_protocol("ds1-ds2", "segments"),
+        restarts=2,
+        epochs=2,
+        fine_epochs=1,
+        draws=400,
+        batch=100,
     )
 
 
 @pytest.fixture(scope="session")
 def quick_binary() -> TrainConfig:
-    config = for_protocol("ds1-ds2", task="aami-binary")
+    config = for_protocol("ds1-ds2", "beat", task="aami-binary")
     return replace(config, restarts=2, epochs=2, fine_epochs=1, draws=400, batch=100)
 
 

@@ -2,7 +2,15 @@ import json
 
 import pytest
 
-from ecgedge.training.config import Imbalance, TrainConfig, for_protocol, from_json, to_json
+from ecgedge.training.config import (
+    STUDENTS,
+    Imbalance,
+    TrainConfig,
+    for_protocol,
+    from_json,
+    student_of,
+    to_json,
+)
 from firmware_sim.errors import EcgedgeError
 
 
@@ -13,9 +21,17 @@ def test_a_configuration_survives_json() -> None:
 
 def test_protocols_bring_task_lead_and_student() -> None:
     main, replica = for_protocol("ds1-ds2"), for_protocol("replica")
-    assert (main.task, main.lead, main.depth, main.context) == ("nsvf", "MLII", 1, 5)
+    assert (main.task, main.lead, main.branches, main.context) == ("nsvf", "MLII", False, 13)
     assert (replica.task, replica.lead) == ("symbol-binary", "first")
     assert (replica.depth, replica.context) == (3, 0)
+
+
+def test_students_have_names() -> None:
+    for name in STUDENTS:
+        config = for_protocol("ds1-ds2", name)
+        assert student_of(config.branches, config.context) == name
+    with pytest.raises(EcgedgeError, match="context, segments, beat"):
+        for_protocol("ds1-ds2", "forest")
 
 
 def test_the_imbalance_is_corrected_once() -> None:

@@ -1,0 +1,111 @@
+"""Students of context: trained on all training records, with folds for what is chosen."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from ecgedge import runs
+from ecgedge.cli.main import cli
+from ecgedge.data.splits import get_split
+from ecgedge.evaluation.subject import saved_predictions
+from ecgedge.training.build import load_model
+from ecgedge.training.config import TrainConfig, for_protocol
+from ecgedge.training.refit import assign_folds, consensus
+from ecgedge.training.train import Data, read_data, train_run
+from firmware_sim.errors import EcgedgeError
+from firmware_sim.network import run as simulate
+from firmware_sim.program import load_program
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def quick() -> TrainConfig:
+    config = for_protocol("ds1-ds2")
+    return replace(config, restarts=3, epochs=3, fine_epochs=1, draws=600, batch=100, folds=2)
+
+
+@pytest.fixture(scope="module")
+def data(excerpt: Path, quick: TrainConfig) -> Data:
+    return read_data(excerpt, quick)
+
+
+@pytest.fixture(scope="module")
+def done(
+    excerpt: Path, quick: TrainConfig, data: Data, tmp_path_factory: pytest.TempPathFactory
+) -> runs.Run:
+    return train_run(excerpt, quick, tmp_path_factory.mktemp("runs") / "one", data=data)
+
+
+def test_the_student_of_ds1_ds2_is_that_of_context(done: runs.Run) -> None:
+    program = load_program(done.path / runs.PROGRAM)
+    assert program.parameters == done.metrics["parameters"] == 13 * 8 + 8 + 8 * 4 + 4
+    assert not program.branches
+
+
+def test_every_training_record_is_in_one_fold(data: Data) -> None:
+    fold_of = assign_folds(data.train, 3, seed=5)
+    assert sorted(set(fold_of.tolist())) == [0, 1, 2]
+    assert np.bincount(fold_of).max() - np.bincount(fold_of).min() <= 1
+    assert np.array_equal(fold_of, assign_folds(data.train, 3, seed=5))
+
+
+def test_more_folds_than_records_are_refused(data: Data) -> None:
+    with pytest.raises(EcgedgeError, match="fewer with --folds"):
+        assign_folds(data.train, len(data.train.records) + 1, seed=0)
+
+
+def test_all_training_records_train(data: Data) -> None:
+    assert data.train is data.validation
+    assert set(data.train.records) <= set(get_split("ds1-ds2").train)
+
+
+def test_the_figures_are_out_of_fold(done: runs.Run, data: Data) -> None:
+    """The kept student is another than those that were asked, and nobody asked it."""
+    found = saved_predictions(done.path)
+    assert found is not None
+    assert np.array_equal(found.y, data.train.y.numpy())
+    model, config, start = load_model(done.path)
+    assert config.refits
+    program = load_program(done.path / runs.PROGRAM)
+    own = simulate(program, data.train.q.numpy(), data.train.context.numpy()).scores
+    assert found.scores.shape == own.shape
+    assert not np.array_equal(found.scores, own)
+    assert done.metrics["validation_records"] == []
+    assert done.score == pytest.approx(done.metrics["validation"][done.metric])
+    assert start == consensus(model, data.train, CPU)  # type: ignore[arg-type]
+
+
+def test_the_same_seed_gives_the_same_program(
+    done: runs.Run, excerpt: Path, quick: TrainConfig, data: Data, tmp_path: Path
+) -> None:
+    again = train_run(excerpt, quick, tmp_path / "again", data=data)
+    assert again.metrics["program"] == done.metrics["program"]
+    assert again.metrics["validation"] == done.metrics["validation"]
+
+
+def test_evaluation_without_test_records_tells_the_figure_of_the_folds(done: runs.Run) -> None:
+    result = CliRunner().invoke(cli, ["evaluate", str(done.path), "--data", "excerpt"])
+    assert result.exit_code == 1
+    assert f"{done.score:.3f}" in result.output
+    assert "--test" in result.output
+
+
+def test_noise_on_the_weights_changes_what_is_learned(
+    done: runs.Run, excerpt: Path, quick: TrainConfig, data: Data, tmp_path: Path
+) -> None:
+    noisy = replace(quick, weight_noise=0.1)
+    other = train_run(excerpt, noisy, tmp_path / "noisy", data=data)
+    assert other.metrics["program"] != done.metrics["program"]
+    assert json.loads((other.path / runs.CONFIG).read_text())["weight_noise"] == 0.1
+
+
+def test_students_that_stay_floats_have_no_folds() -> None:
+    assert not replace(for_protocol("ds1-ds2"), bound="none").refits
+    assert for_protocol("ds1-ds2").refits
+    assert not for_protocol("replica").refits
