@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 
 from ecgedge import runs
-from ecgedge.cli.main import cli
 from ecgedge.data.splits import get_split
+from ecgedge.evaluation.evaluate import evaluate
 from ecgedge.evaluation.subject import saved_predictions
 from ecgedge.training.build import load_model
 from ecgedge.training.config import TrainConfig, for_protocol
@@ -89,11 +88,11 @@ def test_the_same_seed_gives_the_same_program(
     assert again.metrics["validation"] == done.metrics["validation"]
 
 
-def test_evaluation_without_test_records_tells_the_figure_of_the_folds(done: runs.Run) -> None:
-    result = CliRunner().invoke(cli, ["evaluate", str(done.path), "--data", "excerpt"])
-    assert result.exit_code == 1
-    assert f"{done.score:.3f}" in result.output
-    assert "--test" in result.output
+def test_evaluation_without_test_records_tells_the_figure_of_the_folds(
+    done: runs.Run, excerpt: Path
+) -> None:
+    with pytest.raises(EcgedgeError, match=f"{done.score:.3f}. Add --test"):
+        evaluate([done.path], excerpt, test=False)
 
 
 def test_noise_on_the_weights_changes_what_is_learned(
