@@ -29,6 +29,7 @@ from firmware_sim.shape import shapes
 from tests.programs import hostile_beats, hostile_contexts, random_program
 from tests.tools import needs
 
+NAMES = tuple(shipped_bundles())
 RHYTHM_AND_SHAPE = {"context": 13, "hidden": 8, "branches": False}
 SHAPES = {
     "rhythm and shape": RHYTHM_AND_SHAPE,
@@ -80,7 +81,7 @@ def assert_same_beats(program: Program, found: Table, counts: NDArray[np.integer
 
 
 @every_core
-@pytest.mark.parametrize("name", ["rhythm-140", "beat-150"])
+@pytest.mark.parametrize("name", NAMES)
 def test_the_hardest_beats(core: str, name: str) -> None:
     program = shipped(name)
     assert_same_layers(program, core, extreme_beats(program))
@@ -94,10 +95,13 @@ def test_programs_of_other_shapes(core: str, shape: dict[str, object]) -> None:
 
 
 @every_core
-@pytest.mark.parametrize("name", ["208", "222"])
-def test_a_recording_from_counts_to_labels(core: str, name: str, excerpt: Path) -> None:
-    program = shipped("rhythm-140")
-    counts = read_record(excerpt, name).counts[: 200 * 360]
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("record", ["208", "222"])
+def test_a_recording_from_counts_to_labels(
+    core: str, name: str, record: str, excerpt: Path
+) -> None:
+    program = shipped(name)
+    counts = read_record(excerpt, record).counts[: 200 * 360]
     found = library(program, core).pipeline(counts)
     assert len(found) > 200
     assert_same_beats(program, found, counts)
@@ -183,7 +187,7 @@ SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(
     counts=streams(),
-    name=st.sampled_from(["rhythm-140", "beat-150", *(n for n in SHAPES if "rhythm" in n)]),
+    name=st.sampled_from([*NAMES, *(n for n in SHAPES if "rhythm" in n)]),
 )
 def test_hostile_streams_give_the_same_beats_and_break_nothing(
     counts: NDArray[np.int64], name: str
@@ -219,7 +223,7 @@ def test_a_silence_of_days_does_not_confuse_a_clock_of_16_bits(name: str, excerp
 @pytest.mark.slow
 @pytest.mark.database
 @needs(*CORES["host"].needs)
-@pytest.mark.parametrize("name", ["rhythm-140", "beat-150", "rhythm and shape"])
+@pytest.mark.parametrize("name", [*NAMES, "rhythm and shape"])
 def test_all_records_from_counts_to_labels_on_this_machine(mitdb: Path, name: str) -> None:
     program, samples, beats = program_of(name), 0, 0
     for path in sorted(mitdb.glob("*.hea")):

@@ -46,7 +46,7 @@ def test_every_record_of_the_excerpt(name: str, excerpt: Path) -> None:
 def test_the_hardest_beats(name: str) -> None:
     program = library(name).program
     q = extreme_beats(program)
-    context = hostile_contexts(len(q), 3) if program.context else None
+    context = hostile_contexts(len(q), 3, program.context) if program.context else None
     expected = network.run(program, q, context, layers=True)
     found = named_layers(program, library(name).network(q, context))
     assert np.array_equal(found.pop("label")[:, 0], expected.label_index)

@@ -11,6 +11,7 @@ from ecgedge.chips import Core, build, run
 from ecgedge.chips.cores import HOST
 from ecgedge.stream.selftest import difference
 from ecgedge.stream.wire import SelftestResult
+from ecgedge.zoo import shipped_bundles
 from export.c_golden import Random, golden_header, layers, lines, recording, stream
 from export.c_header import program_header
 from export.c_library import library_files
@@ -21,12 +22,11 @@ from tests.programs import random_program
 from tests.tools import cores, needs
 
 HARNESS = Path(__file__).with_name("programs") / "selftest.c"
-ZOO = Path(__file__).parents[2] / "ecgedge" / "zoo_bundles"
-SHIPPED = ("rhythm-140", "beat-150")
+SHIPPED = tuple(shipped_bundles())
 
 
 def shipped(name: str) -> Program:
-    return load_program(ZOO / name / "program.json")
+    return load_program(shipped_bundles()[name] / "program.json")
 
 
 def write_library(folder: Path, files: dict[str, str]) -> list[Path]:

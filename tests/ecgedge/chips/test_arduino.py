@@ -26,6 +26,7 @@ from ecgedge.stream.wire import (
     SelftestResult,
     WireEvent,
 )
+from ecgedge.zoo import shipped_bundles
 from export.c_header import identity
 from firmware_sim.pipeline import Beat, Pipeline
 from firmware_sim.program import Program
@@ -35,7 +36,7 @@ from tests.tools import needs
 
 pytestmark = needs(*TOOLS)
 
-PROGRAMS = ("rhythm-140", "beat-150")
+PROGRAMS = tuple(shipped_bundles())
 QUALITIES = ("good", "flat", "clipped")
 SECONDS = 70
 RAM_BYTES = 1600
