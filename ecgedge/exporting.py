@@ -131,19 +131,23 @@ def _evaluated_on(report: Mapping[str, Any]) -> str:
 def _training(run: Run) -> list[tuple[str, str]]:
     """What the program was trained on and how, from configuration and metrics."""
     config, metrics = run.config, run.metrics
-    facts = [(text, str(config[key])) for key, text in TRAINING_FACTS.items() if key in config]
+    left_out = () if config.get("branches", True) else ("bound", "depth")
+    facts = [
+        (text, str(config[key]))
+        for key, text in TRAINING_FACTS.items()
+        if key in config and key not in left_out
+    ]
     beats, missing = metrics.get("beats") or {}, metrics.get("missing_records") or []
     if beats:
         count = f"{beats.get('train')}, and {beats.get('validation')} to choose by"
         if metrics.get("folds"):
-            count = (
-                f"{beats.get('train')}, all of them; figures below from {metrics['folds']} folds"
-            )
+            count = f"{beats.get('train')}, all there are; {metrics['folds']} folds to choose by"
         facts.append(("training beats", count))
     if missing:
         facts.append(("missing", f"{len(missing)} records of the split: not the protocol's data"))
     if run.score is not None:
-        facts.append((f"{run.metric} on validation records", f"{run.score:.3f}"))
+        where = "out of fold" if metrics.get("folds") else "on validation records"
+        facts.append((f"{run.metric} {where}", f"{run.score:.3f}"))
     teacher = metrics.get("distillation") or {}
     facts.append(("distilled", "from a large teacher" if teacher.get("used") else "no"))
     return [("data", "MIT-BIH Arrhythmia Database"), *facts]
