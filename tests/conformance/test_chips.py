@@ -217,6 +217,31 @@ def test_a_silence_of_days_does_not_confuse_a_clock_of_16_bits(name: str, excerp
         assert_same_beats(program, library(program, "host").pipeline(counts), counts)
 
 
+def heartbeats(rng: np.random.Generator, n: int, fs: int) -> NDArray[np.int64]:
+    """Spikes of all heights at random distances: many are found late, by search-back."""
+    counts = rng.integers(-2, 3, n)
+    at = 0
+    while (at := at + int(rng.integers(fs // 3, fs * 3 // 2))) < n - fs // 20:
+        counts[at : at + fs // 25] += int(rng.choice([1000, 900, 350, 250, -1000, 1500]))
+    return counts
+
+
+@needs(*CORES["host"].needs)
+@pytest.mark.parametrize(
+    ("fs", "window"), [(125, 60), (360, 60), (360, 200), (360, 1000), (500, 800)]
+)
+def test_what_search_back_finds_is_compared_in_its_turn(fs: int, window: int) -> None:
+    """Also where a window ends before its R peak is found, or long after the next one."""
+    program = random_program(23, window=fs, **RHYTHM_AND_SHAPE)  # type: ignore[arg-type]
+    program, late = program.replace(window=window), 0
+    for seed in range(8):
+        counts = heartbeats(np.random.default_rng(seed), 60 * fs, fs)
+        found = library(program, "host").pipeline(counts)
+        assert_same_beats(program, found, counts)
+        late += int(found["search_back"].sum())
+    assert late > 10
+
+
 # Whole database
 
 

@@ -103,11 +103,13 @@ def test_it_says_who_it_is_once_a_second(excerpt: Path) -> None:
     assert said[0] == info
 
 
-def test_lead_off_ends_a_stream_and_begins_another(excerpt: Path) -> None:
-    program, codes = shipped("rhythm-140"), codes_of(excerpt, "208", 40)
+@pytest.mark.parametrize("branches", [True, False])
+def test_lead_off_ends_a_stream_and_begins_another(branches: bool, excerpt: Path) -> None:
+    own = (shipped("rhythm-140"), shipped_sketch("rhythm-140")) if branches else without_branches()
+    (program, sketch), codes = own, codes_of(excerpt, "208", 40)
     off = np.zeros(len(codes), bool)
     off[5003:5100] = off[7000:7001] = True
-    events = parsed(run_uno(shipped_sketch("rhythm-140").elf, codes, lead_off=off).data)
+    events = parsed(run_uno(sketch.elf, codes, lead_off=off).data)
     assert of(events, BoardBeat) == simulated(program, codes, ((5003, 5100), (7000, 7001)))
     assert of(events, Begins) == [Begins(0), Begins(5100), Begins(7001)]
     assert len(of(events, LeadOff)) == 98
