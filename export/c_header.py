@@ -271,6 +271,8 @@ def _shape_of_beats(window: int) -> dict[str, object]:
         "P_GAIN_BITS": shape.P_GAIN_BITS,
         "QRS_GAIN_BITS": shape.QRS_GAIN_BITS,
         "T_GAIN_BITS": shape.T_GAIN_BITS,
+        "LEARNING_BEATS": shape.LEARNING_BEATS,
+        "LEARNING_SHIFT": shape.LEARNING_SHIFT,
         "LIKE_BELOW": shape.LIKE_BELOW,
         "LIKE_SHIFT": shape.LIKE_SHIFT,
         "UNLIKE_SHIFT": shape.UNLIKE_SHIFT,

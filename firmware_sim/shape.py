@@ -12,9 +12,10 @@ Q0.7 values follow:
    as the relative deviation of `rhythm.py`.
 
 The template takes in an eighth of a beat that resembles it and a sixty-fourth of any other, so that
-the dominant beat wins and a lasting change is learned. A beat is compared before it is taken in. A
-beat that search-back found is compared but never taken in: it is known too late. The first beat
-becomes the template; its last three values are 0.
+the dominant beat wins and a lasting change is learned. Of the first sixteen beats it takes in a
+quarter, whatever they are: a stream that begins with a premature beat is none the worse for it. A
+beat is compared before it is taken in. A beat that search-back found is compared but never taken
+in: it is known too late. The first beat becomes the template; its last three values are 0.
 """
 
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ TEMPLATE_BITS = 6
 REGION_BITS = 4
 LIKE_SHIFT, UNLIKE_SHIFT = 3, 6
 """The template moves 2**-3 of the way to a beat like it, 2**-6 to another."""
+LEARNING_BEATS, LEARNING_SHIFT = 16, 2
+"""It moves 2**-2 of the way to each of the first sixteen beats."""
 LIKE_BELOW = 30
 """A beat is like the template when its QRS value is less than this."""
 AREA_SHIFT = 4
@@ -91,10 +94,13 @@ class Shape:
         In 1/64, within -8128 ... 8128; None before the first beat.
     area : int
         Running mean of the area in 1/16.
+    taken : int
+        Beats that were taken in, at most sixteen are counted.
     """
 
     template: Ints | None = None
     area: int = 0
+    taken: int = 0
 
     def values(self, scaled: Ints, area: int) -> tuple[int, int, int, int]:
         """Return the four values of a beat given as one row of `bins`."""
@@ -114,11 +120,14 @@ class Shape:
         """Return the shape after a beat was taken in."""
         target, size = scaled << TEMPLATE_BITS, area << AREA_FRACTION_BITS
         if self.template is None:
-            return Shape(target, size)
-        like = self.values(scaled, area)[1] < LIKE_BELOW
-        shift = LIKE_SHIFT if like else UNLIKE_SHIFT
+            return Shape(target, size, 1)
+        shift = LEARNING_SHIFT
+        if self.taken >= LEARNING_BEATS:
+            like = self.values(scaled, area)[1] < LIKE_BELOW
+            shift = LIKE_SHIFT if like else UNLIKE_SHIFT
         moved = self.template + rshift(target - self.template, shift)
-        return Shape(moved, self.area + rshift(size - self.area, AREA_SHIFT))
+        mean = self.area + rshift(size - self.area, AREA_SHIFT)
+        return Shape(moved, mean, min(self.taken + 1, LEARNING_BEATS))
 
 
 def _mean_absolute(values: Ints, gain_bits: int) -> int:

@@ -110,7 +110,7 @@ typedef struct {
 typedef struct {
     uint32_t area;                         /* in 1/16 */
     int16_t level[ECGEDGE_TEMPLATE_BINS]; /* in 1/64, from the QRS complex to the T wave */
-    bool known;                            /* a beat was taken in since the start or a gap */
+    uint8_t taken; /* beats taken in since the start or a gap, ECGEDGE_LEARNING_BEATS at most */
 } ecgedge_shape;
 #endif
 

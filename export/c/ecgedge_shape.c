@@ -182,16 +182,20 @@ void ecgedge_shape_look(ecgedge_shape *shape, const ecgedge_window *window, bool
     read_shape(window, &beat);
     values[P] = mean_of(beat.p, ECGEDGE_REGION_BITS - ECGEDGE_P_GAIN_BITS);
     values[QRS] = values[T] = values[AREA] = 0;
-    if (shape->known) {
+    if (shape->taken) {
         compare(shape, &beat, values);
-        shift = values[QRS] < ECGEDGE_LIKE_BELOW ? ECGEDGE_LIKE_SHIFT : ECGEDGE_UNLIKE_SHIFT;
+        if (shape->taken < ECGEDGE_LEARNING_BEATS)
+            shift = ECGEDGE_LEARNING_SHIFT;
+        else
+            shift = values[QRS] < ECGEDGE_LIKE_BELOW ? ECGEDGE_LIKE_SHIFT : ECGEDGE_UNLIKE_SHIFT;
     }
     if (!take)
         return;
     take_in(shape, &beat, shift);
-    if (shape->known)
+    if (shape->taken)
         take_area_in(shape, beat.area);
     else
         shape->area = beat.area;
-    shape->known = true;
+    if (shape->taken < ECGEDGE_LEARNING_BEATS)
+        shape->taken++;
 }

@@ -16,6 +16,8 @@ from firmware_sim.shape import (
     AREA_FRACTION_BITS,
     AREA_SHIFT,
     BINS,
+    LEARNING_BEATS,
+    LEARNING_SHIFT,
     LIKE_SHIFT,
     P_GAIN_BITS,
     QRS_BINS,
@@ -150,7 +152,7 @@ def prove_shape(window: int) -> tuple[Quantity, ...]:
     scaled = Interval(-Q7_MAX, Q7_MAX)
     template = target = scaled << TEMPLATE_BITS
     difference = target - template
-    change = _step("template", template, target, LIKE_SHIFT, UNLIKE_SHIFT)
+    change = _step("template", template, target, LEARNING_SHIFT, LIKE_SHIFT, UNLIKE_SHIFT)
     area_change = _step("mean area", area_scaled, area_scaled, AREA_SHIFT)
     reference = Interval(1, area_scaled.high)
     return (
@@ -160,6 +162,7 @@ def prove_shape(window: int) -> tuple[Quantity, ...]:
         quantity("shape.area", area, "shifted: less than 2**18"),
         quantity("shape.area.scaled", area_scaled, "in 1/16"),
         *_size("p", scaled, REGION_BITS - P_GAIN_BITS),
+        quantity("shape.taken", Interval(0, LEARNING_BEATS), "saturates"),
         quantity("shape.target", target, "the beat in 1/64"),
         quantity("shape.difference", difference, "target - template"),
         *_size("qrs", difference, TEMPLATE_BITS + REGION_BITS - QRS_GAIN_BITS),

@@ -38,6 +38,7 @@ class PlainShape:
         self.seen = seen
         self.template: list[int] | None = None
         self.area = 0
+        self.taken = 0
 
     def tell(self, name: str, value: int) -> int:
         self.seen(f"shape.{name}", value)
@@ -101,10 +102,14 @@ class PlainShape:
     def take_in(self, scaled: Sequence[int], area: int) -> None:
         tell, size = self.tell, self.tell("area.scaled", 16 * area)
         target = [tell("target", 64 * s) for s in scaled]
+        before = self.taken
+        self.taken = tell("taken", min(before + 1, 16))
         if self.template is None:
             self.template, self.area = target, size
             return
         part = 8 if self.values(scaled, area)[1] < 30 else 64
+        if before < 16:
+            part = 4
         moved = []
         for t, new in zip(self.template, target, strict=True):
             tell("change", new - t + part // 2)
@@ -225,10 +230,37 @@ def test_the_first_beat_becomes_the_template():
     assert after.values(scaled[0], int(area[0])) == (p, 0, 0, 0)
 
 
+def settled(beat: np.ndarray, area: int) -> Shape:
+    """What is remembered after sixteen times the same beat."""
+    shape = Shape()
+    for _ in range(16):
+        shape = shape.after(beat, area)
+    return shape
+
+
+def test_a_stream_may_begin_with_a_premature_beat():
+    premature, normal = (np.zeros(60, dtype=np.int64) for _ in range(2))
+    premature[20:40], normal[30] = -127, 127
+    shape = Shape().after(premature, 3000)
+    for _ in range(15):
+        assert shape.taken < 16
+        shape = shape.after(normal, 1000)
+    assert shape.taken == 16
+    assert shape.values(normal, 1000)[1] < LIKE_BELOW < shape.values(premature, 3000)[1]
+    assert settled(premature, 3000).values(normal, 1000)[1] >= LIKE_BELOW
+
+
+def test_a_quarter_is_taken_of_each_of_the_first_sixteen_beats():
+    base, other = np.zeros(60, dtype=np.int64), np.full(60, 100)
+    shape = Shape().after(base, 1)
+    assert shape.after(other, 1).template.tolist() == [64 * 25] * 60
+    assert shape.after(base, 1).template.tolist() == [0] * 60
+
+
 def test_a_beat_like_the_template_moves_it_by_an_eighth_and_another_by_a_64th():
     base, same, other = (np.zeros(60, dtype=np.int64) for _ in range(3))
     base[30], same[30], other[20:40] = 127, 100, -127
-    shape = Shape().after(base, 1000)
+    shape = settled(base, 1000)
     assert shape.values(same, 1000)[1] < LIKE_BELOW <= shape.values(other, 1000)[1]
     assert shape.after(same, 1000).template[30] == 64 * 127 + (64 * (100 - 127)) // 8
     assert shape.after(other, 1000).template[30] == 64 * 127 - 2 * 127
@@ -238,7 +270,7 @@ def test_a_beat_like_the_template_moves_it_by_an_eighth_and_another_by_a_64th():
 
 def test_the_border_of_likeness_is_29_to_30():
     base = np.zeros(60, dtype=np.int64)
-    shape = Shape().after(base, 1)
+    shape = settled(base, 1)
     for total, value in ((235, 29), (236, 30)):  # 235 / 8 = 29.375, 236 / 8 = 29.5 rounds up
         beat = base.copy()
         beat[24], beat[25] = 127, total - 127
