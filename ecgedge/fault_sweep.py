@@ -139,10 +139,15 @@ def _names(
     if len(words) > 1:
         raise EcgedgeError(f"{words[0]} and {words[1]} do not go together; name one of them.")
     if words[0] == VALIDATION:
-        members = subject.members if subject is not None else ()
-        if not members:
+        if subject is None or not subject.members:
             raise EcgedgeError("only runs have validation records; name train or records instead.")
-        named = tuple(str(n) for n in members[seed].metrics.get("validation_records") or ())
+        if any(run.metrics.get("folds") for run in subject.members):
+            raise EcgedgeError(
+                f"{subject.name} was trained on all its training records and has no validation "
+                f"records; name {TRAIN}, or {TEST} with --test."
+            )
+        own = subject.members[seed].metrics
+        named = tuple(str(n) for n in own.get("validation_records") or ())
     else:
         named = {ALL: tuple(there), TRAIN: split.train, TEST: split.test}[words[0]]
     if not (found := tuple(name for name in named if name in there)):

@@ -186,8 +186,9 @@ def check_validation(subjects: Sequence[Subject], split: Split) -> None:
         if any(run.metrics.get("folds") for run in subject.members):
             told = ", ".join(f"{run.score:.3f}" for run in subject.members if run.score is not None)
             raise EcgedgeError(
-                f"{subject.name} was trained on all its training records; out of fold its "
-                f"{subject.members[0].metric} is {told}. Add --test to open its test records."
+                f"{subject.name} was trained on all its training records and has no validation "
+                f"records; out of fold its {subject.members[0].metric} is {told}. Add --test to "
+                "open its test records."
             )
         if not subject.validation_records or subject.protocol != split.name:
             raise EcgedgeError(

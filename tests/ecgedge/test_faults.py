@@ -29,7 +29,7 @@ from ecgedge.simulation import simulate_record
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.network import run
 from firmware_sim.program import Program, save_program
-from tests.ecgedge.evaluation.test_evaluate import make_run
+from tests.ecgedge.evaluation.test_evaluate import make_run, trained_with_folds
 from tests.programs import random_program
 
 SHAPES: list[dict[str, Any]] = [
@@ -244,6 +244,16 @@ def test_each_seed_of_a_run_is_asked_about_its_own_validation_records(tmp_path: 
     ]
     mean = np.mean([one["clean"]["f1.V"]["mean"] for one in each])
     assert found["clean"]["f1.V"]["mean"] == pytest.approx(mean)
+
+
+def test_a_run_with_folds_has_no_validation_records(tmp_path: Path) -> None:
+    place = trained_with_folds(tmp_path / "student")
+    words = [str(place), "validation", "--data", "excerpt", "--fault", "flip"]
+    result = CliRunner().invoke(simulate, words)
+    assert isinstance(result.exception, EcgedgeError)
+    assert "has no validation records; name train, or test with --test" in str(result.exception)
+    found = json.loads(call(place, "train", "--fault", "dead", "--trials", 1))
+    assert found["test_records"] == []
 
 
 def test_a_teacher_has_no_weights_to_suffer(tmp_path: Path) -> None:

@@ -82,6 +82,14 @@ def make_run(path: Path, seed: int, *, task: str = "nsvf", model: str = "student
     return path
 
 
+def trained_with_folds(path: Path) -> Path:
+    """A run folder as training with folds leaves it: no record validated it."""
+    file = make_run(path, 1) / "metrics.json"
+    told = json.loads(file.read_text())
+    file.write_text(json.dumps(told | {"folds": 4, "validation_records": []}))
+    return path
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_run(tmp_path_factory.mktemp("runs") / "student", 1)

@@ -22,7 +22,7 @@ from ecgedge.evaluation.robustness import robustness
 from ecgedge.evaluation.robustness_report import write_robustness
 from export.bundle import write_bundle
 from firmware_sim.errors import EcgedgeError
-from tests.ecgedge.evaluation.test_evaluate import make_run, some_network
+from tests.ecgedge.evaluation.test_evaluate import make_run, some_network, trained_with_folds
 from tests.programs import random_program
 
 QUICK = ("--data", "excerpt", "--no-plots", "--resamples", "20")
@@ -219,6 +219,15 @@ def test_a_bundle_has_no_validation_records(tmp_path: Path) -> None:
     result = CliRunner().invoke(command, [str(tmp_path / "b"), *QUICK])
     assert isinstance(result.exception, EcgedgeError)
     assert "add --test" in str(result.exception)
+
+
+def test_a_run_with_folds_has_no_validation_records(tmp_path: Path) -> None:
+    place = trained_with_folds(tmp_path / "student")
+    result = CliRunner().invoke(command, [str(place), *QUICK])
+    assert isinstance(result.exception, EcgedgeError)
+    assert "has no validation records" in str(result.exception)
+    assert "Add --test" in str(result.exception)
+    assert not (place / "robustness-validation").exists()
 
 
 def test_a_teacher_has_no_program(tmp_path: Path) -> None:
