@@ -7,6 +7,7 @@ held-out beats.
 
     python benchmarks/folds.py
     python benchmarks/folds.py --set '{"learning_rate": 0.003}'
+    python benchmarks/folds.py --without 8 --deal 1
     python benchmarks/folds.py --imbalance '{"power": 0.7, "ratio": 8}'
 """
 
@@ -27,6 +28,7 @@ from ecgedge.training.examples import split_examples, training_examples
 from ecgedge.training.loop import Fit, Phase, run_phase
 from ecgedge.training.refit import assign_folds
 from ecgedge.training.validation import logits_of
+from firmware_sim.context import CONTEXT_SIZE
 
 CPU = torch.device("cpu")
 
@@ -37,6 +39,12 @@ CPU = torch.device("cpu")
 @click.option("--data", type=click.Path(path_type=Path), help="As `ecgedge train --data`.")
 @click.option("--folds", type=click.IntRange(2), default=4, show_default=True)
 @click.option("--deal", default=0, show_default=True, help="Seed of the folds.")
+@click.option(
+    "--without",
+    type=click.IntRange(0, CONTEXT_SIZE - 1),
+    multiple=True,
+    help="A context value that is always 0; may be repeated.",
+)
 @click.option("--set", "changes", default="{}", help="Fields of TrainConfig, as JSON.")
 @click.option("--imbalance", default="{}", help="Fields of Imbalance, as JSON.")
 @click.option("--augmentation", default="{}", help="Fields of Augmentation, as JSON.")
@@ -46,6 +54,7 @@ def main(
     data: Path | None,
     folds: int,
     deal: int,
+    without: tuple[int, ...],
     changes: str,
     imbalance: str,
     augmentation: str,
@@ -62,6 +71,7 @@ def main(
     )
     torch.set_num_threads(1)
     examples = training_examples(find_database("mitdb", data), config)
+    examples.context[:, list(without)] = 0
     fold_of = assign_folds(examples, folds, deal)
     truth, logits = [], []
     for fold in range(folds):
