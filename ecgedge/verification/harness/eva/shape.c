@@ -15,7 +15,7 @@ static void choose(void)
     for (uint8_t i = 0; i < ECGEDGE_TEMPLATE_BINS; i++)
         shape.level[i] = (int16_t)Frama_C_interval(-LEVEL_MAX, LEVEL_MAX);
     shape.area = (uint32_t)Frama_C_long_interval(0, AREA_MAX);
-    shape.known = Frama_C_interval(0, 1);
+    shape.taken = (uint8_t)Frama_C_interval(0, ECGEDGE_LEARNING_BEATS);
 }
 
 int main(void)
@@ -27,6 +27,6 @@ int main(void)
     ecgedge_shape_look(&shape, &window, Frama_C_interval(0, 1), values);
     /*@ assert \subset(values[0 .. 2], (0 .. 127)); */
     /*@ assert -127 <= values[3] <= 127; */
-    /*@ assert shape.known == 0 || shape.known == 1; */
+    /*@ assert shape.taken <= ECGEDGE_LEARNING_BEATS; */
     return 0;
 }
