@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ecgedge.zoo import default_bundle
+from firmware_sim.program import load_program
 from tests.ecgedge.cli.test_live import ECGEDGE, LONG_S, device, events_of, failed, stream
 from tests.firmware import TOOLS, shipped_sketch
 from tests.tools import needs
@@ -49,7 +51,7 @@ def head_weights() -> bytes:
     return weights
 
 
-@pytest.mark.parametrize("name", ["rhythm-140", "beat-150"])
+@pytest.mark.parametrize("name", ["rhythm-150", "rhythm-140", "beat-150"])
 def test_labels_from_the_chip_are_the_simulators_live(name: str) -> None:
     options = ["--firmware", name, "--speed", "max", "--seconds", 60]
     with device("208", *options) as (board, port):
@@ -96,7 +98,8 @@ def test_the_selftest_of_a_whole_firmware_passes() -> None:
         result = selftest(port)
         again = selftest(port, "--json")
     assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith("rhythm-140 8bd3caa9: pass")
+    default = load_program(default_bundle() / "program.json")
+    assert result.stdout.startswith(f"{default.name} {default.digest[:8]}: pass")
     found = json.loads(again.stdout)
     assert found["passed"] is True
     assert found["difference"] is None
@@ -123,7 +126,7 @@ def test_a_stream_whose_board_says_other_beats_ends_with_1(tmp_path: Path) -> No
         broken(shipped_sketch("rhythm-140").elf, tmp_path) as elf,
         device("208", "--firmware", elf, *options) as (_, port),
     ):
-        command = ["stream", "--port", port, "--no-reconnect", "--json"]
+        command = ["stream", "--port", port, "--model", "rhythm-140", "--no-reconnect", "--json"]
         result = subprocess.run(
             [*ECGEDGE, *map(str, command)], capture_output=True, text=True, timeout=LONG_S,
             check=False,
