@@ -163,7 +163,7 @@ def test_every_changed_weight_is_found(place: str, step: int, tmp_path: Path) ->
     ("constant", "where"),
     [
         ("ECGEDGE_HIDDEN_SHIFT ", "hidden, from unit"),
-        ("ECGEDGE_LIKE_SHIFT ", "pipeline"),
+        ("ECGEDGE_LEARNING_SHIFT ", "pipeline"),
         ("ECGEDGE_AREA_SHIFT ", "pipeline"),
         ("ECGEDGE_IRREGULAR_GAIN ", "pipeline"),
         ("ECGEDGE_P_GAIN_BITS ", "pipeline"),
