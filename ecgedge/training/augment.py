@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ecgedge.training.config import Augmentation
 from ecgedge.training.examples import Examples
+from firmware_sim.context import CONTEXT_SIZE
 
 Q7_MAX = 127.0
 WANDER_HZ = (0.1, 0.7)
@@ -54,6 +55,7 @@ def augmented(
     device: torch.device,
     *,
     beats: bool = True,
+    values: int = CONTEXT_SIZE,
 ) -> tuple[Tensor, Tensor]:
     """Draw varied beats and their context.
 
@@ -67,15 +69,18 @@ def augmented(
         Where the result goes.
     beats : bool
         False for a student that does not look at them: they are returned as they are.
+    values : int
+        How many values of the context are wanted. Noise is drawn for them alone, so that a student
+        is trained by the same numbers whatever else there is to know of a beat.
 
     Returns
     -------
     q : Tensor (batch, window)
         Whole numbers in -127 ... 127.
-    context : Tensor (batch, 13)
+    context : Tensor (batch, values)
         Whole numbers in -127 ... 127.
     """
-    context = examples.context[index].float()
+    context = examples.context[index, :values].float()
     if not beats:
         return examples.q[index].to(device).float(), _noisy(context, how.context).to(device)
     return _varied(examples, index, how, device), _noisy(context, how.context).to(device)

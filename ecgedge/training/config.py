@@ -233,6 +233,19 @@ class TrainConfig:
         return label_map(self.task).labels
 
     @property
+    def looks(self) -> bool:
+        """Whether the model looks at beats, and not at their context alone."""
+        return self.branches or self.model != "student"
+
+    @property
+    def context_values(self) -> int:
+        """Context values that training varies: the RR values always, also for those that see none.
+
+        Random numbers are drawn for them too, and runs of earlier versions can be made again.
+        """
+        return max(RR_SIZE, self.context)
+
+    @property
     def refits(self) -> bool:
         """Whether it is trained on all training records; only students with integers are."""
         return self.folds > 0 and self.has_integers

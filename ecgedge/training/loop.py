@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ecgedge.models import STUDENTS
 from ecgedge.models.student import SegmentStudent
 from ecgedge.training.augment import augmented
 from ecgedge.training.best import Best
@@ -123,13 +122,20 @@ def clip_gradients(parameters: list[nn.Parameter], starts: int, limit: float) ->
         g.mul_(scale.view(-1, *[1] * (g.dim() - 1)))
 
 
+def varied(
+    train: Examples, index: Tensor, config: TrainConfig, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Draw varied beats and context, as far as the model of a configuration takes them."""
+    how, values = config.augmentation, config.context_values
+    return augmented(train, index, how, device, beats=config.looks, values=values)
+
+
 def calibrate_fit(
     student: SegmentStudent, train: Examples, config: TrainConfig, device: torch.device
 ) -> None:
     """Set the gains of all starts on varied training beats."""
     index = torch.randperm(len(train))[:CALIBRATION_BEATS]
-    looks = student.config.branches
-    q, context = augmented(train, index, config.augmentation, device, beats=looks)
+    q, context = varied(train, index, config, device)
     calibrate_gains(student, q, context, config.calibration)
 
 
@@ -148,7 +154,6 @@ class _Loop:
         self.fit, self.train, self.config, self.phase = fit, train, config, phase
         self.device, self.loss = device, loss.to(device)
         self.starts = len(fit.best.score)
-        self.looks = config.branches or config.model not in STUDENTS
         self.counts = train.class_counts(len(config.labels))
         self.parameters = [*fit.model.parameters(), *loss.parameters()]
         self.optimizer = torch.optim.Adam(
@@ -184,9 +189,7 @@ class _Loop:
         total, rate = torch.zeros(self.starts), 0.0
         for i, index in enumerate(torch.split(order, config.batch)):
             rate = self.set_rate(epoch * self.steps + i)
-            q, context = augmented(
-                self.train, index, config.augmentation, self.device, beats=self.looks
-            )
+            q, context = varied(self.train, index, config, self.device)
             batch = Batch(index, q, context, self.train.y[index].to(self.device), weights, warm)
             logits, features = self.fit.model(q, context, fixed=self.phase.fixed)
             losses = self.loss(logits, features, batch)
