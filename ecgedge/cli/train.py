@@ -202,7 +202,7 @@ def _config(values: dict[str, Any]) -> "TrainConfig":
 
 
 def _report(done: "list[Run]", out: Path, as_json: bool) -> None:
-    """Say where the run is and how good it is on validation records."""
+    """Say where the run is, how good it is without a test record, and what comes next."""
     rows = [
         {
             "path": str(run.path),
@@ -222,7 +222,10 @@ def _report(done: "list[Run]", out: Path, as_json: bool) -> None:
     for row in rows:
         where = "out of fold" if row["folds"] else "on validation records"
         click.echo(f"{row['path']}: {row['metric']} {row['score']:.3f} {where}")
-    click.echo(f"next: ecgedge evaluate {out}, and once at the end with --test")
+    if any(row["folds"] for row in rows):  # no validation records that could be evaluated
+        click.echo(f"next, once at the end: ecgedge evaluate {out} --test")
+    else:
+        click.echo(f"next: ecgedge evaluate {out}, and once at the end with --test")
 
 
 @click.command()

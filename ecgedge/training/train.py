@@ -150,7 +150,9 @@ def _train(
         saved = run_folder.load_checkpoint(out) if resume else None
         if saved and saved["done"]:
             raise EcgedgeError(f"the run in {out} is done; train into another folder.")
+        began = time.monotonic()
         held = _out_of_fold(config, data, watch, device) if config.refits else None
+        folds_s = time.monotonic() - began
         torch.manual_seed(config.seed)
         fit, seconds = _phases(config, out, data, loss, saved, watch, device)
         if fit.interrupted and not (out / runs.CHECKPOINT).is_file():
@@ -164,7 +166,7 @@ def _train(
     extra = extra | {
         "beats": {"train": len(data.train), "validation": len(data.validation)},
         "missing_records": list(data.missing),
-        "seconds": round(seconds, 1),
+        "seconds": round(folds_s + seconds, 1),
         "interrupted": fit.interrupted,
         "folds": config.folds if config.refits else 0,
     }

@@ -42,6 +42,22 @@ def test_a_sampler_takes_the_place_of_class_weights(tmp_path):
     assert imbalance["weights"] == {}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("folds", "following"),
+    [
+        ("0", "next: ecgedge evaluate {out}, and once at the end with --test"),
+        ("2", "next, once at the end: ecgedge evaluate {out} --test"),
+    ],
+)
+def test_a_run_with_folds_has_no_validation_records_to_evaluate_next(tmp_path, folds, following):
+    out = tmp_path / "run"
+    options = [option for option in QUICK if option != "--json"]
+    result = CliRunner().invoke(cli, [*options, "--folds", folds, "-o", str(out)])
+    assert result.exit_code == 0, result.output
+    assert following.format(out=out) in result.stdout.splitlines()
+
+
 def test_two_remedies_for_imbalance_at_once_are_refused(tmp_path):
     options = ["--sampler", "balanced", "--class-weights", "-o", str(tmp_path / "run")]
     result = CliRunner().invoke(cli, [*QUICK, *options])

@@ -3,6 +3,8 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +14,10 @@ from ecgedge import runs
 from ecgedge.data.splits import get_split
 from ecgedge.evaluation.evaluate import evaluate
 from ecgedge.evaluation.subject import saved_predictions
+from ecgedge.training import train as training
 from ecgedge.training.build import load_model
 from ecgedge.training.config import TrainConfig, for_protocol
-from ecgedge.training.refit import assign_folds, consensus
+from ecgedge.training.refit import assign_folds, consensus, out_of_fold
 from ecgedge.training.train import Data, read_data, train_run
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.network import run as simulate
@@ -86,6 +89,23 @@ def test_the_same_seed_gives_the_same_program(
     again = train_run(excerpt, quick, tmp_path / "again", data=data)
     assert again.metrics["program"] == done.metrics["program"]
     assert again.metrics["validation"] == done.metrics["validation"]
+
+
+def test_the_seconds_of_a_run_hold_those_of_its_folds(
+    excerpt: Path, quick: TrainConfig, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a clock that goes on in the folds alone."""
+    now_s = 0.0
+
+    def ask_folds(*given: Any) -> Any:
+        nonlocal now_s
+        now_s += 50
+        return out_of_fold(*given)
+
+    monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: now_s))
+    monkeypatch.setattr(training, "out_of_fold", ask_folds)
+    brief = replace(quick, restarts=1, epochs=1, fine_epochs=0)
+    assert train_run(excerpt, brief, tmp_path / "run", data=data).metrics["seconds"] == 50
 
 
 def test_evaluation_without_test_records_tells_the_figure_of_the_folds(
