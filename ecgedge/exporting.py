@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -183,25 +184,36 @@ def _options(config: Mapping[str, Any]) -> list[str]:
     return [*found, f"--seed {config.get('seed', 0)}"]
 
 
-def _command(config: Mapping[str, Any]) -> str:
-    """How to train and export it again; empty when the configuration is of another version."""
+def _command(config: Mapping[str, Any], name: str | None) -> str:
+    """How to train and export it again; empty when the configuration is of another version.
+
+    A name is told when it is another than that of the run.
+    """
     verb = "distill" if config.get("distillation") else "train"
     try:
         options = " ".join(_options(config))
     except (EcgedgeError, KeyError, TypeError):
         return ""
-    steps = (f"{verb} {options} -o RUN", "evaluate RUN --test", "export RUN -o BUNDLE")
+    named = "" if name is None else f" --name {quote(name)}"
+    steps = (f"{verb} {options} -o RUN", "evaluate RUN --test", f"export RUN{named} -o BUNDLE")
     return "\n".join(f"ecgedge {step}" for step in steps)
 
 
-def provenance(run: Run) -> Provenance:
-    """Collect what the card says about where a program comes from."""
+def provenance(run: Run, name: str | None = None) -> Provenance:
+    """Collect what the card says about where a program comes from.
+
+    Parameters
+    ----------
+    run : Run
+    name : str, optional
+        What the program is called, when that is not what the run calls it.
+    """
     report = report_of(run)
     return Provenance(
         training=_training(run),
         evaluated_on=_evaluated_on(report) if report else "",
         results=results_of(report) if report else (),
-        command=_command(run.config),
+        command=_command(run.config, name),
     )
 
 
@@ -246,7 +258,7 @@ def export_run(
         program,
         run.float_network,
         golden=golden_of(program),
-        origin=provenance(run),
+        origin=provenance(run, None if program.name == run.program.name else program.name),
         made_by=f"ecgedge {__version__}",
         overwrite=overwrite,
     )

@@ -70,6 +70,19 @@ def test_the_name_can_be_chosen(tmp_path: Path) -> None:
     assert read_bundle(tmp_path / "bundle").name == "other"
 
 
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [(None, ""), ("ds1-ds2-nsvf", ""), ("other", " --name other"), ("my own", " --name 'my own'")],
+)
+def test_the_card_exports_again_by_the_name_that_was_chosen(
+    tmp_path: Path, name: str | None, option: str
+) -> None:
+    program = random_program(0, window=125).replace(name="ds1-ds2-nsvf")
+    export_run(write_run(tmp_path / "run", program), tmp_path / "bundle", name=name)
+    lines = read_bundle(tmp_path / "bundle").card.splitlines()
+    assert f"ecgedge export RUN{option} -o BUNDLE" in lines
+
+
 def test_the_card_takes_figures_and_intervals_from_the_report(tmp_path: Path) -> None:
     program = random_program(0, window=125)
     run = write_run(tmp_path / "run", program, report_for(program))
