@@ -107,12 +107,11 @@ class Shape:
         p = _mean_absolute(scaled[slice(*P_BINS)], P_GAIN_BITS)
         if self.template is None:
             return (p, 0, 0, 0)
-        difference = (scaled << TEMPLATE_BITS) - self.template
         reference = self.area
         return (
             p,
-            _mean_absolute(difference[slice(*QRS_BINS)], QRS_GAIN_BITS - TEMPLATE_BITS),
-            _mean_absolute(difference[slice(*T_BINS)], T_GAIN_BITS - TEMPLATE_BITS),
+            _distance(scaled, self.template, QRS_BINS, QRS_GAIN_BITS),
+            _distance(scaled, self.template, T_BINS, T_GAIN_BITS),
             deviation(area << AREA_FRACTION_BITS, reference) if reference else 0,
         )
 
@@ -123,11 +122,18 @@ class Shape:
             return Shape(target, size, 1)
         shift = LEARNING_SHIFT
         if self.taken >= LEARNING_BEATS:
-            like = self.values(scaled, area)[1] < LIKE_BELOW
-            shift = LIKE_SHIFT if like else UNLIKE_SHIFT
+            qrs = _distance(scaled, self.template, QRS_BINS, QRS_GAIN_BITS)
+            shift = LIKE_SHIFT if qrs < LIKE_BELOW else UNLIKE_SHIFT
         moved = self.template + rshift(target - self.template, shift)
         mean = self.area + rshift(size - self.area, AREA_SHIFT)
         return Shape(moved, mean, min(self.taken + 1, LEARNING_BEATS))
+
+
+def _distance(scaled: Ints, template: Ints, region: tuple[int, int], gain_bits: int) -> int:
+    """Mean absolute difference of a beat to a template over a region, times a gain, as Q0.7."""
+    here = slice(*region)
+    difference = (scaled[here] << TEMPLATE_BITS) - template[here]
+    return _mean_absolute(difference, gain_bits - TEMPLATE_BITS)
 
 
 def _mean_absolute(values: Ints, gain_bits: int) -> int:
