@@ -72,10 +72,10 @@ def to_float_network(student: SegmentStudent, start: int, purpose: Purpose) -> F
         mean_gain=int(student.mean_gain[start]),
         logit_scale=config.logit_scale,
     )
-    if config.activation == "tanh" or not config.branches:
-        return network.replace(range_bits=()) if not config.branches else network
+    if config.branches and config.activation == "tanh":
+        return network
     # The student's gains count from the scale where a convolution reaches 1; a network that reads
-    # its convolutions divided by 2^k needs k more.
+    # its convolutions divided by 2^k needs k more. Without branches it has neither gains nor bits.
     bits = range_bits(network)
     gains = tuple(g + k for g, k in zip(network.pool_gain, bits, strict=True))
     return network.replace(pool_gain=gains, range_bits=bits)

@@ -94,7 +94,7 @@ def scorer(
     Returns
     -------
     callable
-        Of beats (n, window) int8 and context (n, 5) int8, to logits (n, classes).
+        Of beats (n, window) int8 and context (n, CONTEXT_SIZE) int8, to logits (n, classes).
     """
     model, _, start = load_model(path)
 

@@ -28,7 +28,7 @@ class Examples:
         Converter counts with margins for shifting.
     q : Tensor (n, window), int8
         The beats as the integer program gets them.
-    context : Tensor (n, 5), int8
+    context : Tensor (n, CONTEXT_SIZE), int8
     y : Tensor (n,), int64
         Class index.
     record : Tensor (n,), int64

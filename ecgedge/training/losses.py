@@ -18,7 +18,7 @@ class Batch:
     ----------
     index : Tensor (batch,)
         Which training beats these are.
-    q, context : Tensor (batch, window), (batch, 5)
+    q, context : Tensor (batch, window), (batch, CONTEXT_SIZE)
     y : Tensor (batch,)
     class_weights : Tensor (classes,)
     epoch : int
