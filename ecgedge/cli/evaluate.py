@@ -6,26 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ecgedge.cli.look import LEAST_WIDTH, can_draw, look_options, place_of, typed
+
 if TYPE_CHECKING:
     from ecgedge.evaluation.evaluate import Evaluation
     from ecgedge.evaluation.rows import LoadScorer, Scorer
 
-LEAST_WIDTH = 110
-
 
 @click.command()
 @click.argument("paths", metavar="RUN|BUNDLE...", nargs=-1, required=True)
-@click.option(
-    "--test",
-    is_flag=True,
-    help="Open the test records, and write so into the ledger of the run. Without it a run is "
-    "asked about the records that validated it.",
-)
-@click.option(
-    "--protocol",
-    type=click.Choice(["ds1-ds2", "replica"]),
-    help="Split of records. Default: the one of the run, or the one of the bundle's task.",
-)
+@look_options
 @click.option(
     "--data",
     "folder",
@@ -37,27 +27,13 @@ LEAST_WIDTH = 110
     "--excerpt", is_flag=True, help="The bundled excerpt (as --data excerpt); not for results."
 )
 @click.option(
-    "--aami-map",
-    type=click.Choice(["aami", "bxb"]),
-    help="Escape beats (e, j, n) are N, or S as WFDB's bxb has them. Default: the run's own.",
-)
-@click.option(
-    "--resamples",
-    type=click.IntRange(1, 100_000),
-    default=2000,
-    show_default=True,
-    help="Bootstrap resamples of the records.",
-)
-@click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     help="Folder for report.json, report.md, report.html and pictures. Default: RUN/evaluation "
     "with --test, RUN/validation without; the report of a bundle, or of several, is only printed.",
 )
-@click.option("--plots/--no-plots", default=True, show_default=True, help="Draw pictures.")
 @click.option("--records", is_flag=True, help="Also print the table of every record.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def evaluate(
     paths: tuple[str, ...],
     test: bool,
@@ -112,35 +88,6 @@ def evaluate(
         _print(found, records=records)
 
 
-def typed(context: click.Context) -> str:
-    """Return the command as it could be typed again: only what was given, in a fixed order."""
-    import shlex
-
-    from click.core import ParameterSource
-
-    words = ["ecgedge", str(context.command.name)]
-    for parameter in context.command.params:
-        name, value = parameter.name or "", context.params.get(parameter.name or "")
-        if context.get_parameter_source(name) != ParameterSource.COMMANDLINE:
-            continue
-        if isinstance(parameter, click.Argument):
-            words += [str(word) for word in (value or () if parameter.nargs < 0 else [value])]
-        elif isinstance(value, bool):
-            words.append((parameter.opts if value else parameter.secondary_opts)[-1])
-        else:
-            words += [parameter.opts[-1], str(value)]
-    return shlex.join(words)
-
-
-def place_of(name: str) -> Path:
-    """Return the folder of a run or bundle; shipped bundles go by their name."""
-    if Path(name).exists():
-        return Path(name)
-    from ecgedge.zoo import find_bundle
-
-    return find_bundle(name)
-
-
 def _load_scorer() -> "LoadScorer | None":
     """Return the loader of models that need PyTorch; None where it is not installed.
 
@@ -157,16 +104,6 @@ def _load_scorer() -> "LoadScorer | None":
         return scorer(path)
 
     return load
-
-
-def can_draw() -> bool:
-    """Say whether pictures can be drawn, and tell the user where they cannot."""
-    from importlib.util import find_spec
-
-    if find_spec("matplotlib") is not None:
-        return True
-    click.echo("no pictures: matplotlib is not installed (pip install 'ecgedge[train]').", err=True)
-    return False
 
 
 def _print(found: "Evaluation", *, records: bool) -> None:

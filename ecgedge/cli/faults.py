@@ -91,7 +91,7 @@ def run_sweep(
     as_json: bool,
 ) -> None:
     """Run `ecgedge simulate` with faults that have no severity."""
-    from ecgedge.cli.evaluate import typed
+    from ecgedge.cli.look import typed
     from ecgedge.fault_report import draw
     from ecgedge.fault_sweep import choose, sweep
     from ecgedge.verification.inputs import find_recordings
@@ -142,7 +142,7 @@ def _models(name: str) -> tuple[Any, Any]:
 def _print(found: dict[str, Any]) -> None:
     from rich.console import Console
 
-    from ecgedge.cli.evaluate import LEAST_WIDTH
+    from ecgedge.cli.look import LEAST_WIDTH
     from ecgedge.evaluation.text import print_table
     from ecgedge.fault_report import tables
 

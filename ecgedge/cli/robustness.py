@@ -5,20 +5,12 @@ from pathlib import Path
 
 import click
 
+from ecgedge.cli.look import LEAST_WIDTH, can_draw, look_options, place_of, typed
+
 
 @click.command()
 @click.argument("path", metavar="RUN|BUNDLE")
-@click.option(
-    "--test",
-    is_flag=True,
-    help="Open the test records, and write so into the ledger of the run. Without it a run is "
-    "asked about the records that validated it.",
-)
-@click.option(
-    "--protocol",
-    type=click.Choice(["ds1-ds2", "replica"]),
-    help="Split of records. Default: the one of the run, or the one of the bundle's task.",
-)
+@look_options
 @click.option(
     "--data",
     "folder",
@@ -27,26 +19,12 @@ import click
     "Default: $ECGEDGE_DATA, then the user's cache.",
 )
 @click.option(
-    "--aami-map",
-    type=click.Choice(["aami", "bxb"]),
-    help="Escape beats (e, j, n) are N, or S as WFDB's bxb has them. Default: the run's own.",
-)
-@click.option(
-    "--resamples",
-    type=click.IntRange(1, 100_000),
-    default=2000,
-    show_default=True,
-    help="Bootstrap resamples of the records.",
-)
-@click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     help="Folder for report.json, report.md and pictures. Default: RUN/robustness with --test, "
     "RUN/robustness-validation without; the report of a bundle is only printed.",
 )
-@click.option("--plots/--no-plots", default=True, show_default=True, help="Draw pictures.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def robustness(
     path: str,
     test: bool,
@@ -67,7 +45,6 @@ def robustness(
     Test records are opened with --test alone, and each such look is a line in a ledger, as with
     `ecgedge evaluate`.
     """
-    from ecgedge.cli.evaluate import can_draw, place_of, typed
     from ecgedge.data.locate import find_database
     from ecgedge.evaluation.report import to_text
     from ecgedge.evaluation.robustness import robustness as measure
@@ -100,7 +77,6 @@ def robustness(
 def _print(report: dict[str, object]) -> None:
     from rich.console import Console
 
-    from ecgedge.cli.evaluate import LEAST_WIDTH
     from ecgedge.evaluation.robustness_report import facts, table
     from ecgedge.evaluation.text import print_table
 

@@ -3,10 +3,7 @@
 Test records are opened by `evaluate` alone, when it is asked to.
 """
 
-import os
-import shutil
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,15 +15,21 @@ from ecgedge.evaluation.heldout import TEST, VALIDATION, HeldOut, held_out, vali
 from ecgedge.evaluation.logistic import FEATURES
 from ecgedge.evaluation.metrics import Predictions
 from ecgedge.evaluation.report import TEACHER, Row, build, to_text
+from ecgedge.evaluation.report_folder import (
+    REPORT_HTML,
+    REPORT_JSON,
+    REPORT_MARKDOWN,
+    check_output,
+    report_folder,
+)
 from ecgedge.evaluation.rows import Lineup, LoadScorer, lineups_of
 from ecgedge.evaluation.subject import Subject, read_subject, validation_of
 from ecgedge.evaluation.text import markdown
 from firmware_sim.errors import EcgedgeError
-from firmware_sim.files import new_folder, write_atomic
+from firmware_sim.files import write_atomic
 
 FOLDERS = {TEST: "evaluation", VALIDATION: "validation"}
 """Part -> folder of its report in a run."""
-REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML = "report.json", "report.md", "report.html"
 
 
 @dataclass(frozen=True, eq=False)
@@ -274,26 +277,6 @@ def _table(rows: Sequence[Sequence[Row]], subjects: Sequence[Subject]) -> list[R
     return found
 
 
-def check_output(folder: Path) -> None:
-    """Refuse a folder that holds something else than a report or a ledger.
-
-    Raises
-    ------
-    EcgedgeError
-        With the remedy.
-    """
-    folder = Path(folder)
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise EcgedgeError(f"{folder} already exists and is no folder; choose another with -o.")
-    content = {path.name for path in folder.iterdir()}
-    if content - {ledger.LEDGER} and REPORT_JSON not in content:
-        raise EcgedgeError(
-            f"{folder} already exists and holds no report; choose another folder with -o."
-        )
-
-
 def write_report(found: Evaluation, folder: Path, *, pictures: bool = True) -> Path:
     """Write `report.json`, `report.md`, `report.html` and the pictures, whole or not at all.
 
@@ -313,9 +296,7 @@ def write_report(found: Evaluation, folder: Path, *, pictures: bool = True) -> P
     """
     from ecgedge.evaluation.page import html
 
-    folder = Path(folder)
-    check_output(folder)
-    with new_folder(folder, overwrite=True) as place:
+    with report_folder(folder) as place:
         shown: dict[str, Path] = {}
         if pictures:
             from ecgedge.evaluation.pictures import write_pictures
@@ -325,15 +306,4 @@ def write_report(found: Evaluation, folder: Path, *, pictures: bool = True) -> P
         write_atomic(place / REPORT_JSON, to_text(found.report))
         write_atomic(place / REPORT_MARKDOWN, markdown(found.report, shown))
         write_atomic(place / REPORT_HTML, html(found.report, place, shown))
-        keep_ledger(folder / ledger.LEDGER, place / ledger.LEDGER)
-    return folder
-
-
-def keep_ledger(old: Path, new: Path) -> None:
-    """Let the ledger live on in the new folder: the same file, so that no line can be lost."""
-    if not old.is_file():
-        return
-    with suppress(OSError):  # a disk without hard links
-        os.link(old, new)
-        return
-    shutil.copyfile(old, new)
+    return Path(folder)

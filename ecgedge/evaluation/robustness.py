@@ -27,10 +27,11 @@ from ecgedge.evaluation.conditions import (
     Condition,
     conditions,
 )
-from ecgedge.evaluation.evaluate import check_output, check_validation, enter, looks_of
+from ecgedge.evaluation.evaluate import check_validation, enter, looks_of
 from ecgedge.evaluation.heldout import TEST, VALIDATION, HeldOut, held_out, validation_beats
 from ecgedge.evaluation.numbers import Measured, compare, comparison_json, number
 from ecgedge.evaluation.report import EXCERPT_NOTE, PROGRAM, SEED, VALIDATION_NOTE
+from ecgedge.evaluation.report_folder import check_output
 from ecgedge.evaluation.rows import Lineup, lineups_of
 from ecgedge.evaluation.subject import Subject, read_subject
 from firmware_sim.errors import EcgedgeError

@@ -7,19 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from ecgedge.data.noise import MIX, NOISES
 from ecgedge.evaluation.conditions import CLEAN, DETECTOR
-from ecgedge.evaluation.evaluate import (
-    REPORT_JSON,
-    REPORT_MARKDOWN,
-    check_output,
-    keep_ledger,
-)
-from ecgedge.evaluation.ledger import LEDGER
 from ecgedge.evaluation.names import MISSING, show, show_difference, show_limits, title_of
 from ecgedge.evaluation.report import to_text
+from ecgedge.evaluation.report_folder import REPORT_JSON, REPORT_MARKDOWN, report_folder
 from ecgedge.evaluation.robustness import curve
 from ecgedge.evaluation.tables import MARKS, Table
 from ecgedge.evaluation.text import markdown_table
-from firmware_sim.files import new_folder, write_atomic
+from firmware_sim.files import write_atomic
 
 if TYPE_CHECKING:
     from ecgedge.evaluation.forest import Bar
@@ -115,14 +109,11 @@ def write_robustness(report: Mapping[str, Any], folder: Path, *, pictures: bool 
     EcgedgeError
         When the folder exists and holds something else than a report.
     """
-    folder = Path(folder)
-    check_output(folder)
-    with new_folder(folder, overwrite=True) as place:
+    with report_folder(folder) as place:
         drawn = _draw(report, place) if pictures else {}
         write_atomic(place / REPORT_JSON, to_text(report))
         write_atomic(place / REPORT_MARKDOWN, markdown(report, drawn))
-        keep_ledger(folder / LEDGER, place / LEDGER)
-    return folder
+    return Path(folder)
 
 
 def _draw(report: Mapping[str, Any], place: Path) -> dict[str, Path]:

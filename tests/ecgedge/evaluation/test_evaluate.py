@@ -383,8 +383,8 @@ def test_models_of_different_tasks_are_not_compared(run: Path, tmp_path: Path) -
 def test_the_report_names_the_command_that_makes_it_again(bundle: Path, tmp_path: Path) -> None:
     found = ask(bundle, "-o", tmp_path / "a b")
     assert found["command"] == (
-        f"ecgedge evaluate {bundle} --test --excerpt --resamples 20 "
-        f"--output '{tmp_path / 'a b'}' --no-plots --json"
+        f"ecgedge evaluate {bundle} --test --resamples 20 --no-plots --json --excerpt "
+        f"--output '{tmp_path / 'a b'}'"
     )
 
 
