@@ -147,8 +147,7 @@ def _training(run: Run) -> list[tuple[str, str]]:
     if missing:
         facts.append(("missing", f"{len(missing)} records of the split: not the protocol's data"))
     if run.score is not None:
-        where = "out of fold" if metrics.get("folds") else "on validation records"
-        facts.append((f"{run.metric} {where}", f"{run.score:.3f}"))
+        facts.append((f"{run.metric} {run.scored}", f"{run.score:.3f}"))
     teacher = metrics.get("distillation") or {}
     facts.append(("distilled", "from a large teacher" if teacher.get("used") else "no"))
     return [("data", "MIT-BIH Arrhythmia Database"), *facts]

@@ -12,20 +12,24 @@ from ecgedge.evaluation.metrics import Predictions, confusion, predictions
 from firmware_sim.errors import EcgedgeError
 
 
-def history_of(path: Path) -> list[dict[str, Any]]:
-    """Return the log as training curves want it: epochs counted through, numbers by side."""
+def history_of(run: runs.Run) -> list[dict[str, Any]]:
+    """Return the log as training curves want it: epochs counted through, numbers by side.
+
+    With folds the numbers of an epoch are those of the training beats themselves.
+    """
+    side = "train" if run.has_folds else "validation"
     rows = []
-    for i, line in enumerate(runs.read_log(path), start=1):
+    for i, line in enumerate(runs.read_log(run.path), start=1):
         row: dict[str, Any] = {"epoch": i, "train_loss": line["loss"]}
         for name, value in line["details"].items():
-            row[f"validation_{name}"] = value
+            row[f"{side}_{name}"] = value
         row["learning_rate"] = line["learning_rate"]
         rows.append(row)
     return rows
 
 
 def validation_of(path: Path) -> Predictions:
-    """Return what a run said about its validation beats.
+    """Return what a run said about its validation beats, or out of fold about its training beats.
 
     Raises
     ------
@@ -59,15 +63,29 @@ def _side_by_side(run: runs.Run) -> dict[str, Predictions]:
     return {name: validation_of(one.path) for name, one in named.items() if one and one.finished}
 
 
-def _roc(models: Mapping[str, Predictions], note: str, file: Path) -> Path:
+def _roc(models: Mapping[str, Predictions], panel: str, note: str, file: Path) -> Path:
     from ecgedge.evaluation import plots, style
 
     curves = {name: plots.ranking(beats) for name, beats in models.items()}
-    return style.save(plots.roc({"validation": curves}, note=note), file)
+    return style.save(plots.roc({panel: curves}, note=note), file)
+
+
+def _panel(chosen: Sequence[runs.Run]) -> str:
+    """Name what the scores of runs are from."""
+    kinds = {run.has_folds: "out of fold" if run.has_folds else "validation" for run in chosen}
+    return " or ".join(kinds[has_folds] for has_folds in sorted(kinds))
+
+
+def _note(run: runs.Run) -> str:
+    if run.has_folds:
+        return f"Training records, each beat out of fold ({run.metrics['folds']} folds)."
+    return f"Validation records only: {', '.join(run.metrics.get('validation_records', []))}."
 
 
 def draw_run(path: Path) -> list[Path]:
-    """Draw training curves, ROC and confusion on validation records into the run's `plots/`.
+    """Draw training curves, ROC and confusion into the run's `plots/`.
+
+    ROC and confusion are on validation records, or on training records out of fold.
 
     Returns
     -------
@@ -80,12 +98,12 @@ def draw_run(path: Path) -> list[Path]:
     models = _side_by_side(run)
     target = run.path / runs.PLOTS
     target.mkdir(exist_ok=True)
-    note = f"Validation records only: {', '.join(run.metrics.get('validation_records', []))}."
-    made = []
-    if history := history_of(run.path):
-        figure = plots.training_curves(history, title=run.name)
+    note, made = _note(run), []
+    if history := history_of(run):
+        inside = "Every record trains: the curves are of training beats." if run.has_folds else None
+        figure = plots.training_curves(history, title=run.name, note=inside)
         made.append(style.save(figure, target / "training.png"))
-    made.append(_roc(models, note, target / "roc.png"))
+    made.append(_roc(models, _panel([run]), note, target / "roc.png"))
     matrices = {
         name: (confusion(beats.y, beats.predicted, len(beats.labels)), beats.labels)
         for name, beats in models.items()
@@ -96,8 +114,9 @@ def draw_run(path: Path) -> list[Path]:
 
 
 def draw_several(paths: Sequence[Path], file: Path) -> Path:
-    """Draw the ROC of several runs, normal against the rest, each on its own validation beats."""
+    """Draw the ROC of several runs, N against the rest, each on the beats that validated it."""
     chosen = [runs.load_run(path) for path in paths]
     models = {str(run.path): validation_of(run.path) for run in chosen}
     file.parent.mkdir(parents=True, exist_ok=True)
-    return _roc(models, "Each run on its own validation records.", file)
+    note = "Each run on its own validation records, with folds on its training records out of fold."
+    return _roc(models, _panel(chosen), note, file)

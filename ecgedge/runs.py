@@ -44,7 +44,7 @@ class Run:
     float_network : FloatNetwork or None
         None for teachers.
     metrics : dict
-        On validation records; empty while the run is not finished.
+        On validation records or out of fold; empty while the run is not finished.
     """
 
     path: Path
@@ -65,7 +65,7 @@ class Run:
 
     @property
     def score(self) -> float | None:
-        """What the run selected by, on validation records."""
+        """What the run selected by, on validation records or out of fold."""
         value = self.metrics.get("selection", {}).get("score")
         return None if value is None else float(value)
 
@@ -74,6 +74,16 @@ class Run:
         """Name of `score`."""
         value = self.metrics.get("selection", {}).get("metric")
         return None if value is None else str(value)
+
+    @property
+    def has_folds(self) -> bool:
+        """Whether folds validated: all records trained, and the metrics are out of fold."""
+        return bool(self.metrics.get("folds"))
+
+    @property
+    def scored(self) -> str:
+        """How `score` was found, in words."""
+        return "out of fold" if self.has_folds else "on validation records"
 
     @property
     def untaught(self) -> bool:

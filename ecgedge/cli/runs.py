@@ -14,6 +14,8 @@ _JSON = click.option(
     "--json", "as_json", is_flag=True, help="One JSON document on standard output."
 )
 
+_SCORED = "validation records, or out of fold"
+
 
 def _row(run: "Run") -> dict[str, Any]:
     """What a list says about a run."""
@@ -94,7 +96,7 @@ def list_runs(folder: Path, as_json: bool, **filters: Any) -> None:
         click.echo(json.dumps(rows))
         return
     names = ["path", "protocol", "task", "model", "seed", "parameters", "metric", "score"]
-    _table("validation records only", names, [[_text(row[n]) for n in names] for row in rows])
+    _table(_SCORED, names, [[_text(row[n]) for n in names] for row in rows])
 
 
 @runs.command()
@@ -109,14 +111,14 @@ def best(folder: Path, as_json: bool, **filters: Any) -> None:
     if as_json:
         click.echo(json.dumps(_row(run)))
         return
-    click.echo(f"{run.path}: {run.metric} {run.score:.4f} on validation records")
+    click.echo(f"{run.path}: {run.metric} {run.score:.4f} {run.scored}")
 
 
 @runs.command()
 @click.argument("paths", type=click.Path(path_type=Path), nargs=-1, required=True)
 @_JSON
 def compare(paths: tuple[Path, ...], as_json: bool) -> None:
-    """Show in what runs differ, and their numbers on validation records."""
+    """Show in what runs differ, and their numbers on validation records or out of fold."""
     from ecgedge.runs import differences, load_run
 
     chosen = [load_run(path) for path in paths]
@@ -129,7 +131,7 @@ def compare(paths: tuple[Path, ...], as_json: bool) -> None:
         click.echo(json.dumps(content))
         return
     header = ["", *[run.name for run in chosen]]
-    for title, table in (("settings that differ", settings), ("validation records", found)):
+    for title, table in (("settings that differ", settings), (_SCORED, found)):
         rows = [[name, *[_text(v) for v in values]] for name, values in table.items()]
         _table(title, header, rows)
 

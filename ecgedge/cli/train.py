@@ -219,10 +219,9 @@ def _report(done: "list[Run]", out: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"path": str(out), "runs": rows}))
         return
-    for row in rows:
-        where = "out of fold" if row["folds"] else "on validation records"
-        click.echo(f"{row['path']}: {row['metric']} {row['score']:.3f} {where}")
-    if any(row["folds"] for row in rows):  # no validation records that could be evaluated
+    for run in done:
+        click.echo(f"{run.path}: {run.metric} {run.score:.3f} {run.scored}")
+    if any(run.has_folds for run in done):  # no validation records that could be evaluated
         click.echo(f"next, once at the end: ecgedge evaluate {out} --test")
     else:
         click.echo(f"next: ecgedge evaluate {out}, and once at the end with --test")

@@ -50,7 +50,8 @@ def write_pictures(
     rows : sequence of Row
         Curves and beats are those of the first seed of each.
     validation : mapping, optional
-        Row name -> predictions of validation records, drawn beside the test records.
+        Row name -> predictions of validation records, or of training records out of fold, drawn
+        beside the test records.
 
     Returns
     -------
@@ -68,13 +69,12 @@ def write_pictures(
     beside = {
         row.what: validation[row.name] for row in chosen if validation and row.name in validation
     }
-    part = f"{report['part']} records"
     figures = {
         "Every model, with its interval over records": (
             "models.png", _models(report, name, note)
         ),
         "Differences, paired over records": ("differences.png", _differences(report, name, note)),
-        "ROC": ("roc.png", _roc(shown, beside, part, name, curves)),
+        "ROC": ("roc.png", _roc(report, shown, beside, name, curves)),
         "Precision and recall": ("precision_recall.png", _precision(shown, name, curves)),
         "Confusion matrices": ("confusion.png", _confusion(report, name, note)),
         "Reliability of stated probabilities": (
@@ -160,17 +160,19 @@ def _differences(report: Mapping[str, Any], name: str, note: str) -> Figure | No
 
 
 def _roc(
+    report: Mapping[str, Any],
     shown: Mapping[str, Predictions],
     beside: Mapping[str, Predictions],
-    part: str,
     name: str,
     note: str,
 ) -> Figure:
-    """Draw N against the rest, on validation records too where they are known; V; S."""
+    """Draw N against the rest, as training saw it too where that is known; V; S."""
     labels = next(iter(shown.values())).labels
-    panels = {}
+    part, panels = f"{report['part']} records", {}
     if beside:
-        panels["abnormal, validation records"] = {k: plots.ranking(b) for k, b in beside.items()}
+        has_folds = report["subject"].get("out_of_fold")
+        seen = "out-of-fold scores" if has_folds else "validation records"
+        panels[f"abnormal, {seen}"] = {k: plots.ranking(b) for k, b in beside.items()}
     for label in score_classes(labels).values():
         what = "abnormal" if label == labels[0] else label
         panels[f"{what}, {part}"] = {k: plots.ranking(b, label) for k, b in shown.items()}

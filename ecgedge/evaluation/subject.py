@@ -72,7 +72,13 @@ class Subject:
             missing = {name for run in self.members for name in run.metrics.get(MISSING, ())}
             if missing:
                 trained += f", {len(missing)} records of the protocol missing"
-        return {"name": self.name, "kind": self.kind, "trained_on": trained}
+        out_of_fold = any(run.has_folds for run in self.members)
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "trained_on": trained,
+            "out_of_fold": out_of_fold,
+        }
 
     @property
     def student(self) -> str:
@@ -173,11 +179,14 @@ def _runs(path: Path, kind: str, members: tuple[Run, ...]) -> Subject:
     )
 
 
-# Validation records, as training wrote them
+# Validation records or folds, as training wrote them
 
 
 def validation_of(subject: Subject) -> dict[str, Predictions]:
-    """Return what the first seed, its baseline and its teacher say of validation records."""
+    """Return what the first seed, its baseline and its teacher say of validation beats.
+
+    With folds these are all training beats, each asked out of fold.
+    """
     if not subject.members:
         return {}
     first = subject.members[0]

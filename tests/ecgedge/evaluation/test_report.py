@@ -257,6 +257,20 @@ def test_every_picture_is_written_with_validation_beside_test(
     assert "](roc.png)" in text
 
 
+@pytest.mark.parametrize(
+    ("out_of_fold", "title"),
+    [(False, "abnormal, validation records"), (True, "abnormal, out-of-fold scores")],
+)
+def test_the_first_roc_says_how_training_saw_its_beats(
+    content: dict[str, Any], rows: list[report.Row], out_of_fold: bool, title: str
+) -> None:
+    told = content | {"subject": content["subject"] | {"out_of_fold": out_of_fold}}
+    models = {"program": rows[0].seeds[0]}
+    figure = pictures._roc(told, models, models, "name", "note")
+    assert figure.axes[0].get_title(loc="left") == title
+    assert figure.axes[1].get_title(loc="left") == f"abnormal, {content['part']} records"
+
+
 @pytest.mark.database
 def test_the_full_database_gives_the_test_beats_of_both_protocols(mitdb: Path) -> None:
     main = heldout.held_out("ds1-ds2", mitdb, task="nsvf")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from ecgedge import runs
+from ecgedge import run_pictures, runs
 from ecgedge.data.splits import get_split
 from ecgedge.evaluation.evaluate import evaluate
 from ecgedge.evaluation.subject import saved_predictions
@@ -81,6 +81,13 @@ def test_the_figures_are_out_of_fold(done: runs.Run, data: Data) -> None:
     assert done.metrics["validation_records"] == []
     assert done.score == pytest.approx(done.metrics["validation"][done.metric])
     assert start == consensus(model, data.train, CPU)  # type: ignore[arg-type]
+
+
+def test_pictures_do_not_call_training_beats_validation(done: runs.Run) -> None:
+    assert all("train_macro-F1" in row for row in run_pictures.history_of(done))
+    assert not any(key.startswith("validation") for key in run_pictures.history_of(done)[0])
+    assert run_pictures._panel([done]) == "out of fold"
+    assert "out of fold (2 folds)" in run_pictures._note(done)
 
 
 def test_the_same_seed_gives_the_same_program(
