@@ -28,7 +28,8 @@ from ecgedge.zoo import shipped_bundles
 from export.golden import extreme_beats
 from firmware_sim import network
 from firmware_sim.errors import EcgedgeError
-from firmware_sim.program import Program, load_program
+from firmware_sim.program import Program
+from firmware_sim.program_file import load_program
 
 KERNELS = {"own": (), "portable": ("-DECGEDGE_PORTABLE",), "plain": ("-DECGEDGE_PLAIN",)}
 EMULATED = ("cortex-m0", "cortex-m3", "cortex-m4", "avr")

@@ -35,7 +35,8 @@ from ecgedge.verification.firmware import write_library
 from ecgedge.zoo import shipped_bundles
 from firmware_sim import network
 from firmware_sim.errors import EcgedgeError
-from firmware_sim.program import Program, load_program
+from firmware_sim.program import Program
+from firmware_sim.program_file import load_program
 
 HARNESS = Path(__file__).with_suffix(".c")
 MODEL = "model.float.onnx"

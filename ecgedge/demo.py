@@ -17,7 +17,7 @@ from firmware_sim.errors import EcgedgeError
 from firmware_sim.files import write_atomic
 from firmware_sim.pipeline import Beat
 from firmware_sim.pipeline import run as simulate
-from firmware_sim.program import load_program
+from firmware_sim.program_file import load_program
 
 MARKER = "demo.txt"
 """Says that a folder is a demo, finished or not, and may be replaced by another."""

@@ -21,7 +21,8 @@ from export.card import Provenance, Result
 from export.golden import Golden, make_golden
 from firmware_sim.context import RR_SIZE
 from firmware_sim.errors import EcgedgeError
-from firmware_sim.program import Program, load_program
+from firmware_sim.program import Program
+from firmware_sim.program_file import load_program
 from firmware_sim.proof.certificate import certificate, what_is_wrong
 from firmware_sim.prove import prove
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from calib.float_network import FloatNetwork, load_float_network
 from firmware_sim.errors import EcgedgeError
-from firmware_sim.program import Program, load_program
+from firmware_sim.program import Program
+from firmware_sim.program_file import load_program
 
 CONFIG = "config.json"
 LOG = "log.jsonl"

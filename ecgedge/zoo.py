@@ -9,7 +9,8 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from firmware_sim.errors import EcgedgeError
-from firmware_sim.program import Program, load_program
+from firmware_sim.program import Program
+from firmware_sim.program_file import load_program
 
 FOLDER = "zoo_bundles"
 INDEX = "index.json"

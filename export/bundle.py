@@ -23,7 +23,8 @@ from export.onnx_graph import MAX_MODEL_BYTES, parse, properties, serialize
 from export.onnx_int import int_model
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.files import new_folder, write_atomic
-from firmware_sim.program import MAX_FILE_BYTES, Program, program_from_json, program_to_json
+from firmware_sim.program import Program
+from firmware_sim.program_file import MAX_FILE_BYTES, program_from_json, program_to_json
 from firmware_sim.proof.certificate import CERTIFICATE_FORMAT, CERTIFICATE_VERSION, certificate
 from firmware_sim.prove import Proof, prove
 

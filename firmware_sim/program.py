@@ -8,7 +8,6 @@ import hashlib
 import json
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,14 +15,12 @@ from numpy.typing import NDArray
 
 from firmware_sim.context import CONTEXT_SIZE, RR_SIZE
 from firmware_sim.errors import EcgedgeError
-from firmware_sim.files import write_atomic
 from firmware_sim.formats import FRACTION_BITS, ONE, Q7_MAX
 from firmware_sim.shape import BINS
 
 FORMAT = "ecgedge-program"
 VERSION = 2
 """Version 2 added the hidden layer and programs without branches; others are written as 1."""
-MAX_FILE_BYTES = 1 << 20
 
 BRANCHES = ("P", "QRS", "T", "global")
 TAPS = 4
@@ -346,7 +343,7 @@ class Program:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the program's canonical JSON, in hexadecimal."""
-        return _checksum(_content(self))
+        return checksum_of(content_of(self))
 
     def replace(self, **changes: Any) -> "Program":
         """Return a copy with other values, checked again."""
@@ -354,7 +351,7 @@ class Program:
         return Program(**{**init, **changes})
 
 
-def _content(program: Program) -> dict[str, Any]:
+def content_of(program: Program) -> dict[str, Any]:
     """Return the program as JSON values, without its checksum."""
     hidden = program.hidden
     second = {} if hidden is None else {"hidden": _layer_content(hidden)}
@@ -383,180 +380,7 @@ def _layer_content(part: Branch | Layer | Hidden) -> dict[str, Any]:
     return {"weight": part.weight.tolist(), "bias": part.bias.tolist(), "shift": part.shift}
 
 
-def _checksum(content: dict[str, Any]) -> str:
+def checksum_of(content: dict[str, Any]) -> str:
+    """Return the SHA-256 of JSON values in their canonical form, in hexadecimal."""
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def program_to_json(program: Program) -> str:
-    """Return the program as JSON text with its checksum, one weight row a line."""
-    content = {**_content(program), "checksum": program.digest}
-    rows = []
-    for key, value in content.items():
-        rows.append(f"  {json.dumps(key)}: {json.dumps(value)}")
-    return "{\n" + ",\n".join(rows) + "\n}\n"
-
-
-def _keys(value: Any, expected: set[str], what: str) -> dict[str, Any]:
-    """Check that a JSON value is an object with exactly these keys."""
-    if not isinstance(value, dict):
-        raise EcgedgeError(f"{what} is not a JSON object; the program is malformed.")
-    if value.keys() != expected:
-        missing = ", ".join(sorted(expected - value.keys()))
-        extra = ", ".join(sorted(map(str, value.keys() - expected)))
-        detail = "; ".join(
-            part
-            for part in (missing and f"missing {missing}", extra and f"unknown {extra}")
-            if part
-        )
-        raise EcgedgeError(f"{what} has the wrong keys ({detail}); the program is malformed.")
-    return value
-
-
-def _list(value: Any, what: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise EcgedgeError(f"{what} is not a JSON list; the program is malformed.")
-    return value
-
-
-def _array(value: Any, what: str) -> NDArray[Any]:
-    """Nested JSON lists of integers to an array; booleans and floats are refused."""
-
-    def all_integers(item: Any) -> bool:
-        if isinstance(item, list):
-            return all(all_integers(x) for x in item)
-        return isinstance(item, int) and not isinstance(item, bool) and abs(item) < 1 << 31
-
-    try:
-        if not all_integers(value):
-            raise ValueError
-        return np.asarray(value, dtype=np.int64)
-    except (ValueError, RecursionError):
-        raise EcgedgeError(
-            f"{what} is not an array of integers; the program is malformed."
-        ) from None
-
-
-def program_from_json(text: str | bytes, source: str = "the program") -> Program:
-    """Read a program from JSON text; anything malformed is refused.
-
-    Parameters
-    ----------
-    text : str or bytes
-        What `program_to_json` wrote.
-    source : str
-        Named in the errors, the file usually.
-
-    Raises
-    ------
-    EcgedgeError
-        When the text is not a program, is of a newer version, holds a value out of range, or does
-        not match its checksum.
-    """
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise EcgedgeError(f"{source} is not JSON ({error}); export the bundle again.") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise EcgedgeError(f"{source} is not an ecgedge program; expected format {FORMAT!r}.")
-    version = content.get("version")
-    if isinstance(version, bool) or not isinstance(version, int):
-        raise EcgedgeError(f"{source} has no version number; export the bundle again.")
-    if version > VERSION:
-        raise EcgedgeError(
-            f"{source} has format version {version}, this ecgedge reads up to {VERSION}; "
-            "upgrade ecgedge."
-        )
-    if version < 1:
-        raise EcgedgeError(f"{source} has format version {version}, which never existed.")
-    stated = content.pop("checksum", None)
-    expected = {
-        "format", "version", "name", "task", "fs", "window", "labels", "context", "threshold",
-        "logit_scale", "branches", "layers", "mean_shift", "head",
-    }  # fmt: skip
-    if version > 1:
-        expected.add("hidden")
-    _keys(content, expected, source)
-    if stated != _checksum(content):
-        raise EcgedgeError(
-            f"{source} does not match its checksum: it was changed after it was written; "
-            "export the bundle again."
-        )
-    branches = []
-    for name, item in zip(BRANCHES, _list(content["branches"], "branches"), strict=False):
-        _keys(item, {"name", "weight", "bias", "shift"}, f"branch {name}")
-        if item["name"] != name:
-            raise EcgedgeError(f"branch {item['name']!r} stands where {name!r} belongs.")
-        branches.append(
-            Branch(
-                _array(item["weight"], f"{name}.weight"),
-                _array(item["bias"], f"{name}.bias"),
-                item["shift"],
-            )
-        )
-    if len(branches) != len(content["branches"]):
-        raise EcgedgeError(
-            f"{source} has {len(content['branches'])} branches, not {len(BRANCHES)}."
-        )
-    layers = []
-    for i, item in enumerate(_list(content["layers"], "layers"), start=1):
-        _keys(item, {"weight", "bias", "shift"}, f"layer {i}")
-        layers.append(
-            Layer(
-                _array(item["weight"], f"layer {i} weight"),
-                _array(item["bias"], f"layer {i} bias"),
-                item["shift"],
-            )
-        )
-    hidden = None
-    if version > 1:
-        item = _keys(content["hidden"], {"weight", "bias", "shift"}, "hidden")
-        hidden = Hidden(
-            _array(item["weight"], "hidden weight"),
-            _array(item["bias"], "hidden bias"),
-            item["shift"],
-        )
-    head = _keys(content["head"], {"weight", "bias"}, "head")
-    return Program(
-        name=content["name"],
-        task=content["task"],
-        fs=content["fs"],
-        window=content["window"],
-        labels=tuple(_list(content["labels"], "labels")),
-        branches=tuple(branches),
-        layers=tuple(layers),
-        mean_shift=content["mean_shift"],
-        head=Head(
-            _array(head["weight"], "head.weight"),
-            _array(head["bias"], "head.bias"),
-        ),
-        context=content["context"],
-        threshold=content["threshold"],
-        logit_scale=content["logit_scale"],
-        hidden=hidden,
-    )
-
-
-def save_program(program: Program, path: Path) -> None:
-    """Write `program.json` atomically."""
-    write_atomic(path, program_to_json(program))
-
-
-def load_program(path: Path) -> Program:
-    """Read `program.json`.
-
-    Raises
-    ------
-    EcgedgeError
-        When the file is missing, too large or malformed.
-    """
-    path = Path(path)
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise EcgedgeError(f"{path} is too large for a program; is it the right file?")
-        text = path.read_bytes()
-    except FileNotFoundError:
-        raise EcgedgeError(f"{path} does not exist; give a program.json or a bundle.") from None
-    except OSError as error:
-        raise EcgedgeError(f"{path} cannot be read: {error.strerror}.") from None
-    return program_from_json(text, str(path))

@@ -16,7 +16,8 @@ from ecgedge.data.record import read_record
 from ecgedge.stream.firmware import Measured, _measured, words
 from ecgedge.zoo import shipped_bundles
 from export.arduino_library import write_arduino
-from firmware_sim.program import Program, load_program
+from firmware_sim.program import Program
+from firmware_sim.program_file import load_program
 
 TOOLS = (*NEEDS, "gcc", "libsimavr")
 

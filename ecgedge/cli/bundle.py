@@ -112,7 +112,7 @@ def _exported(program: "Program", target: str, output: Path) -> dict[str, object
 def models(as_json: bool) -> None:
     """List the models that ship with ecgedge, the default one first."""
     from ecgedge.zoo import shipped_bundles
-    from firmware_sim.program import load_program
+    from firmware_sim.program_file import load_program
 
     found = []
     for name, path in shipped_bundles().items():

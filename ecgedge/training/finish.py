@@ -21,7 +21,8 @@ from ecgedge.training.examples import Examples
 from ecgedge.training.loop import Fit
 from ecgedge.training.validation import COLLAPSED_SHARE, logits_of
 from firmware_sim.network import run
-from firmware_sim.program import Program, save_program
+from firmware_sim.program import Program
+from firmware_sim.program_file import save_program
 
 SCORE_ONE = 1 << 14
 

@@ -13,7 +13,8 @@ from ecgedge.verification.pipeline import first_difference
 from ecgedge.zoo import shipped_bundles
 from export.golden import extreme_beats
 from firmware_sim import network, pipeline
-from firmware_sim.program import Program, load_program
+from firmware_sim.program import Program
+from firmware_sim.program_file import load_program
 from tests.programs import hostile_beats, hostile_contexts, random_program
 from tests.tools import needs
 

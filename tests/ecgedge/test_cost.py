@@ -10,7 +10,8 @@ from ecgedge.cost import TARGETS, Cost, Workload, cost, workload
 from ecgedge.data.record import read_record
 from ecgedge.zoo import shipped_bundles
 from firmware_sim.errors import EcgedgeError
-from firmware_sim.program import Program, load_program
+from firmware_sim.program import Program
+from firmware_sim.program_file import load_program
 from tests.programs import random_program
 from tests.tools import needs
 

@@ -11,7 +11,8 @@ from ecgedge.exporting import export_firmware, export_run, golden_of, provenance
 from ecgedge.runs import load_run
 from export.bundle import read_bundle, write_sums
 from firmware_sim.errors import EcgedgeError
-from firmware_sim.program import Program, save_program
+from firmware_sim.program import Program
+from firmware_sim.program_file import save_program
 from tests.networks import network_of, small_bundle
 from tests.programs import random_program
 

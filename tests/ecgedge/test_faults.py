@@ -28,7 +28,8 @@ from ecgedge.faults import (
 from ecgedge.simulation import simulate_record
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.network import run
-from firmware_sim.program import Program, save_program
+from firmware_sim.program import Program
+from firmware_sim.program_file import save_program
 from tests.ecgedge.evaluation.test_evaluate import make_run, trained_with_folds
 from tests.programs import random_program
 

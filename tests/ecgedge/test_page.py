@@ -25,7 +25,8 @@ from ecgedge.zoo import shipped_bundles
 from export.wasm_page import PageRecording, page
 from firmware_sim import pipeline
 from firmware_sim.errors import EcgedgeError
-from firmware_sim.program import Program, load_program
+from firmware_sim.program import Program
+from firmware_sim.program_file import load_program
 from tests.tools import needs
 
 RUNNER = Path(__file__).with_name("page.mjs")

@@ -11,7 +11,8 @@ from ecgedge.cli.simulate import simulate
 from ecgedge.data.record import quiet_wfdb
 from ecgedge.simulation import draw, simulate_record
 from firmware_sim.errors import EcgedgeError
-from firmware_sim.program import Program, save_program
+from firmware_sim.program import Program
+from firmware_sim.program_file import save_program
 from tests.programs import random_program
 
 

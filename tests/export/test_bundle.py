@@ -23,7 +23,8 @@ from export.bundle import (
 )
 from export.golden import make_golden
 from firmware_sim.errors import EcgedgeError
-from firmware_sim.program import Program, load_program, save_program
+from firmware_sim.program import Program
+from firmware_sim.program_file import load_program, save_program
 from tests.networks import network_of, small_bundle
 from tests.programs import random_program
 

@@ -17,7 +17,8 @@ from export.c_header import program_header
 from export.c_library import library_files
 from firmware_sim import network
 from firmware_sim.pipeline import Pipeline
-from firmware_sim.program import Program, load_program
+from firmware_sim.program import Program
+from firmware_sim.program_file import load_program
 from tests.programs import random_program
 from tests.tools import cores, needs
 

@@ -19,7 +19,8 @@ from export.c_library import ONLY_WITH_BRANCHES, library_files, write_c
 from firmware_sim import network, pipeline
 from firmware_sim.beat import normalize
 from firmware_sim.errors import EcgedgeError
-from firmware_sim.program import BRANCHES, Program, load_program
+from firmware_sim.program import BRANCHES, Program
+from firmware_sim.program_file import load_program
 from firmware_sim.prove import prove, worst_beats
 from tests.programs import hostile_contexts, random_program
 from tests.tools import needs

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ecgedge.zoo import default_bundle
-from firmware_sim.program import load_program
+from firmware_sim.program_file import load_program
 from tests.ecgedge.cli.test_live import ECGEDGE, LONG_S, device, events_of, failed, stream
 from tests.firmware import TOOLS, shipped_sketch
 from tests.tools import needs

@@ -15,7 +15,8 @@ import serial
 
 from ecgedge.data.record import read_record
 from firmware_sim.pipeline import run
-from firmware_sim.program import Program, load_program, save_program
+from firmware_sim.program import Program
+from firmware_sim.program_file import load_program, save_program
 from tests.programs import random_program
 
 ECGEDGE = [sys.executable, "-m", "ecgedge"]

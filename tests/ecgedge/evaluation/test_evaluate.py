@@ -23,7 +23,7 @@ from ecgedge.evaluation.evaluate import evaluate, write_report
 from ecgedge.evaluation.rows import Scorer
 from export.bundle import write_bundle
 from firmware_sim.errors import EcgedgeError
-from firmware_sim.program import save_program
+from firmware_sim.program_file import save_program
 
 QUICK = ("--excerpt", "--no-plots", "--resamples", "20")
 VALIDATION = (["106", "208"], ["119", "223"])

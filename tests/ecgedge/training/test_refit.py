@@ -21,7 +21,7 @@ from ecgedge.training.refit import assign_folds, consensus, out_of_fold
 from ecgedge.training.train import Data, read_data, train_run
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.network import run as simulate
-from firmware_sim.program import load_program
+from firmware_sim.program_file import load_program
 
 CPU = torch.device("cpu")
 

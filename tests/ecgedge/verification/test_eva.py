@@ -22,7 +22,8 @@ from ecgedge.verification.eva import (
 )
 from ecgedge.zoo import shipped_bundles
 from firmware_sim.errors import EcgedgeError
-from firmware_sim.program import Program, load_program
+from firmware_sim.program import Program
+from firmware_sim.program_file import load_program
 from tests.programs import random_program
 from tests.tools import needs
 

@@ -21,7 +21,8 @@ from export.bundle import MODELS, Bundle, expected_models, read_bundle, write_su
 from export.golden import golden_bytes, make_golden, read_golden
 from export.onnx_graph import serialize
 from firmware_sim.errors import EcgedgeError
-from firmware_sim.program import Program, load_program, save_program
+from firmware_sim.program import Program
+from firmware_sim.program_file import load_program, save_program
 from firmware_sim.proof.certificate import certificate
 from firmware_sim.prove import prove
 from tests.networks import network_of, small_bundle
