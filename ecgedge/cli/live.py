@@ -120,9 +120,10 @@ def stream(
     The wire format and the sampling rate are recognized and shown. Ctrl-C ends with a summary. Ends
     with code 1 when a board that classifies by itself said something else than the simulator.
     """
+    from ecgedge.stream.options import Options
     from ecgedge.stream.replay import open_replay
     from ecgedge.stream.run import run_live, run_replay, stop_on_signals
-    from ecgedge.stream.session import Options, Session
+    from ecgedge.stream.session import Session
     from ecgedge.stream.source import describe_ports
     from ecgedge.zoo import find_program
     from firmware_sim.pipeline import Pipeline

@@ -38,15 +38,23 @@ class BoardWatch:
         of the two has.
     joined : bool
         Board and simulator have begun at the same sample and seen the same since.
+    info : Info or None
+        What the board says it is, once it did.
     """
 
     def __init__(self, program: Program) -> None:
         self._program = program
         self.beats = self.compared = self.mismatches = 0
         self.joined = False
+        self.info: Info | None = None
         self._ahead = 0
         self._board: deque[BoardBeat] = deque()
         self._simulator: deque[BeatEvent] = deque()
+
+    @property
+    def runs_our_program(self) -> bool:
+        """The board says that it runs this program."""
+        return self.info is not None and is_program(self.info, self._program) is True
 
     def begins(self, board_number: int, sample: int) -> None:
         """Both start anew: the board's sample `board_number` is the simulator's `sample`."""

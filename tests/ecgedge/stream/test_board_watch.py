@@ -22,7 +22,8 @@ from ecgedge.stream.frame import (
     info_frame,
     samples_frame,
 )
-from ecgedge.stream.session import Options, Session
+from ecgedge.stream.options import Options
+from ecgedge.stream.session import Session
 from ecgedge.stream.view import describe
 from ecgedge.stream.wire import BoardBeat
 from export.c_header import identity

@@ -10,9 +10,10 @@ import pytest
 
 from ecgedge.stream.events import BeatEvent, GapEvent, SamplesEvent, StartEvent
 from ecgedge.stream.formats import wire_format
+from ecgedge.stream.options import Options
 from ecgedge.stream.recorder import AppendedFile, Recorder
 from ecgedge.stream.replay import FileReplay, RecordReplay, open_replay
-from ecgedge.stream.session import Options, Session
+from ecgedge.stream.session import Session
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.pipeline import Pipeline
 from firmware_sim.program import Program

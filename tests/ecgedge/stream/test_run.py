@@ -17,9 +17,10 @@ from ecgedge.stream.events import (
     SummaryEvent,
 )
 from ecgedge.stream.formats import wire_format
+from ecgedge.stream.options import Options
 from ecgedge.stream.replay import FileReplay, RecordReplay
 from ecgedge.stream.run import run_live, run_replay, stop_on_signals
-from ecgedge.stream.session import Options, Session
+from ecgedge.stream.session import Session
 from ecgedge.stream.source import Chunk, Item, Reconnected, SerialSource, Unplugged, now_s
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.pipeline import Pipeline, run

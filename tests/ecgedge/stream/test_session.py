@@ -30,7 +30,8 @@ from ecgedge.stream.events import (
 )
 from ecgedge.stream.formats import FORMATS, wire_format
 from ecgedge.stream.frame import beat_frame, info_frame, samples_frame
-from ecgedge.stream.session import Options, Session
+from ecgedge.stream.options import Options
+from ecgedge.stream.session import Session
 from ecgedge.stream.wire import BoardBeat
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.pipeline import Beat, Pipeline, run

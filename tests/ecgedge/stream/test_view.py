@@ -10,14 +10,14 @@ from rich.console import Console
 from ecgedge.stream.events import (
     BeatEvent,
     GapEvent,
-    LeadOffEvent,
     RateEvent,
     SamplesEvent,
     SignalEvent,
     UnpluggedEvent,
 )
+from ecgedge.stream.options import Options
 from ecgedge.stream.picture import braille, marks
-from ecgedge.stream.session import Options, Session
+from ecgedge.stream.session import Session
 from ecgedge.stream.view import JsonLines, LiveView, PlainLines, clock_text, confidence
 from firmware_sim.pipeline import Pipeline
 from firmware_sim.program import Program
@@ -88,12 +88,12 @@ def test_the_screen_shows_what_matters(program: Program, width: int, height: int
 
 def test_lead_off_and_unplugged_cannot_be_overlooked(program: Program) -> None:
     view, console, session = view_of(program, 100, 30)
-    session.lead_is_off = True
-    view.take(LeadOffEvent(1.0, True, 0.0))
+    for event in session.feed(b"!\r\n" * 400, 1.0):
+        view.take(event)
     with console.capture() as capture:
         console.print(view.render())
     assert "LEAD OFF" in capture.get()
-    session.lead_is_off = False
+    session.feed(b"512\r\n", 2.0)
     view.take(UnpluggedEvent(1.0, "/dev/ttyUSB0"))
     with console.capture() as capture:
         console.print(view.render())
