@@ -64,10 +64,11 @@ def _side_by_side(run: runs.Run) -> dict[str, Predictions]:
 
 
 def _roc(models: Mapping[str, Predictions], panel: str, note: str, file: Path) -> Path:
-    from ecgedge.evaluation import plots, style
+    from ecgedge.evaluation.ranking import ranking, roc
+    from ecgedge.evaluation.style import save
 
-    curves = {name: plots.ranking(beats) for name, beats in models.items()}
-    return style.save(plots.roc({panel: curves}, note=note), file)
+    curves = {name: ranking(beats) for name, beats in models.items()}
+    return save(roc({panel: curves}, note=note), file)
 
 
 def _panel(chosen: Sequence[runs.Run]) -> str:
@@ -92,7 +93,9 @@ def draw_run(path: Path) -> list[Path]:
     list of Path
         The files.
     """
-    from ecgedge.evaluation import plots, style
+    from ecgedge.evaluation.confusion import confusion_matrices
+    from ecgedge.evaluation.style import save
+    from ecgedge.evaluation.training_curves import training_curves
 
     run = runs.load_run(path)
     models = _side_by_side(run)
@@ -101,15 +104,15 @@ def draw_run(path: Path) -> list[Path]:
     note, made = _note(run), []
     if history := history_of(run):
         inside = "Every record trains: the curves are of training beats." if run.has_folds else None
-        figure = plots.training_curves(history, title=run.name, note=inside)
-        made.append(style.save(figure, target / "training.png"))
+        figure = training_curves(history, title=run.name, note=inside)
+        made.append(save(figure, target / "training.png"))
     made.append(_roc(models, _panel([run]), note, target / "roc.png"))
     matrices = {
         name: (confusion(beats.y, beats.predicted, len(beats.labels)), beats.labels)
         for name, beats in models.items()
     }
-    figure = plots.confusion_matrices(matrices, note=note)
-    made.append(style.save(figure, target / "confusion.png"))
+    figure = confusion_matrices(matrices, note=note)
+    made.append(save(figure, target / "confusion.png"))
     return made
 
 

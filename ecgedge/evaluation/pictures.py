@@ -7,11 +7,16 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from ecgedge.evaluation import plots, style
+from ecgedge.evaluation import style
+from ecgedge.evaluation.confusion import confusion_matrices
 from ecgedge.evaluation.forest import Bar, forest
+from ecgedge.evaluation.gallery import Example, gallery, pick_examples
 from ecgedge.evaluation.heldout import HeldOut
 from ecgedge.evaluation.metrics import Predictions, score_classes
 from ecgedge.evaluation.names import title_of, value_of
+from ecgedge.evaluation.ranking import precision_recall, ranking, roc
+from ecgedge.evaluation.record_strips import record_strips
+from ecgedge.evaluation.reliability import reliability
 from ecgedge.evaluation.report import BASELINE, BASELINE_FLOAT, FLOAT, PROGRAM, Row, beats_of
 from ecgedge.evaluation.tables import MAX_PAIRS, main_names, model_title, models, pair_names
 
@@ -79,7 +84,7 @@ def write_pictures(
         "Confusion matrices": ("confusion.png", _confusion(report, name, note)),
         "Reliability of stated probabilities": (
             "reliability.png",
-            plots.reliability(shown, title=f"{name}: stated probability and truth", note=curves),
+            reliability(shown, title=f"{name}: stated probability and truth", note=curves),
         ),
         "Every record": ("records.png", _records(report, name, note)),
         "Beats labelled right and wrong": ("beats.png", _gallery(test, rows[0], name, curves)),
@@ -172,22 +177,22 @@ def _roc(
     if beside:
         has_folds = report["subject"].get("out_of_fold")
         seen = "out-of-fold scores" if has_folds else "validation records"
-        panels[f"abnormal, {seen}"] = {k: plots.ranking(b) for k, b in beside.items()}
+        panels[f"abnormal, {seen}"] = {k: ranking(b) for k, b in beside.items()}
     for label in score_classes(labels).values():
         what = "abnormal" if label == labels[0] else label
-        panels[f"{what}, {part}"] = {k: plots.ranking(b, label) for k, b in shown.items()}
-    return plots.roc(panels, title=f"{name}: ROC", note=note)
+        panels[f"{what}, {part}"] = {k: ranking(b, label) for k, b in shown.items()}
+    return roc(panels, title=f"{name}: ROC", note=note)
 
 
 def _precision(shown: Mapping[str, Predictions], name: str, note: str) -> Figure:
     labels = next(iter(shown.values())).labels
     panels = {
         ("abnormal" if label == labels[0] else label): {
-            key: plots.ranking(beats, label) for key, beats in shown.items()
+            key: ranking(beats, label) for key, beats in shown.items()
         }
         for label in score_classes(labels).values()
     }
-    return plots.precision_recall(panels, title=f"{name}: precision and recall", note=note)
+    return precision_recall(panels, title=f"{name}: precision and recall", note=note)
 
 
 def _confusion(report: Mapping[str, Any], name: str, note: str) -> Figure:
@@ -195,7 +200,7 @@ def _confusion(report: Mapping[str, Any], name: str, note: str) -> Figure:
         model_title(report, key): (numbers["confusion"], report["classes"])
         for key, numbers in models(report).items()
     }
-    return plots.confusion_matrices(content, title=f"{name}: beats by class", note=note)
+    return confusion_matrices(content, title=f"{name}: beats by class", note=note)
 
 
 def _records(report: Mapping[str, Any], name: str, note: str) -> Figure:
@@ -215,16 +220,16 @@ def _records(report: Mapping[str, Any], name: str, note: str) -> Figure:
             limits[title_of(rate)] = (low, high)
     by_record = {record: values(item) for record, item in numbers["per_record"].items()}
     title = f"{name}: every record ({model_title(report, key)})"
-    return plots.record_strips(by_record, values(numbers), limits, title=title, note=note)
+    return record_strips(by_record, values(numbers), limits, title=title, note=note)
 
 
 def _gallery(test: HeldOut, row: Row, name: str, note: str) -> Figure:
     beats, cut = row.seeds[0], test.beats
     windows = cut.windows
 
-    def example(i: int) -> plots.Example:
+    def example(i: int) -> Example:
         minutes, seconds = divmod(cut.sample[i] / cut.fs, 60)
-        return plots.Example(
+        return Example(
             windows[i],
             test.labels[beats.y[i]],
             test.labels[beats.predicted[i]],
@@ -233,10 +238,8 @@ def _gallery(test: HeldOut, row: Row, name: str, note: str) -> Figure:
 
     content = [
         (label, [example(i) for i in right], [example(i) for i in wrong])
-        for label, (right, wrong) in zip(
-            test.labels, plots.pick_examples(beats, EXAMPLES), strict=True
-        )
+        for label, (right, wrong) in zip(test.labels, pick_examples(beats, EXAMPLES), strict=True)
         if right or wrong
     ]
     title = f"{name}: beats ({row.what})"
-    return plots.gallery(content, cut.fs, title=title, note=note)
+    return gallery(content, cut.fs, title=title, note=note)

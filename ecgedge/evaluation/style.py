@@ -2,6 +2,9 @@
 
 The palette is that of Okabe and Ito (2008), which stays apart for colour-blind readers; models
 also differ in their line, so that a grey print still tells them apart.
+
+Whoever draws is a function that is given numbers, or reference and scores, and returns a `Figure`;
+it reads no file and computes no metric of its own.
 """
 
 import io
@@ -26,6 +29,10 @@ CLASS_COLORS = {"N": BLUE, "S": ORANGE, "V": VERMILION, "F": PINK, "Q": GREY, "a
 DPI = 144
 NOTE_SIZE = 8
 CHARACTERS_PER_INCH = 15
+TITLE_CHARACTERS_PER_INCH = 9.5
+"""Longer names of models are broken over several lines above their panel."""
+MAX_COLUMNS = 3
+"""Panels side by side where each is about one model."""
 
 STYLE: Any = {
     "font.size": 9,

@@ -10,7 +10,7 @@ import pytest
 
 from ecgedge.evaluation import heldout, metrics, report, style
 from ecgedge.evaluation.page import CSS_DPI, DPI, html
-from ecgedge.evaluation.plots import reliability
+from ecgedge.evaluation.reliability import reliability
 
 EVIL = "<script>alert('\"&')</script>"
 VOID = {"meta", "br", "img"}

@@ -8,8 +8,20 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from ecgedge.evaluation import metrics, plots, style
+from ecgedge.evaluation import metrics, style
+from ecgedge.evaluation.confusion import confusion_matrices
 from ecgedge.evaluation.forest import Bar, forest
+from ecgedge.evaluation.gallery import Example, gallery, pick_examples
+from ecgedge.evaluation.ranking import (
+    MAX_CURVE_POINTS,
+    Ranking,
+    precision_recall,
+    ranking,
+    roc,
+)
+from ecgedge.evaluation.record_strips import record_strips
+from ecgedge.evaluation.reliability import reliability
+from ecgedge.evaluation.training_curves import training_curves
 
 LABELS = ("N", "S", "V", "F")
 
@@ -36,7 +48,7 @@ def test_a_panel_for_each_quantity_with_training_and_validation_together() -> No
          "lr": 0.1 ** (i + 1), "seconds": 2.0, "phase": "float"}
         for i in range(4)
     ]  # fmt: skip
-    figure = plots.training_curves(history, best_epoch=2, title="Run", note="a note")
+    figure = training_curves(history, best_epoch=2, title="Run", note="a note")
     titles = [axis.get_title(loc="left") for axis in figure.axes if axis.get_visible()]
     assert titles == ["loss", "macro f1", "lr"]
     assert [len(axis.get_lines()) for axis in figure.axes] == [3, 2, 2]
@@ -50,17 +62,15 @@ def test_a_value_that_a_log_line_lacks_is_a_gap_not_an_error() -> None:
         {"epoch": 1, "train_loss": None, "val_loss": 2},
         {"epoch": 2, "train_loss": 0.5, "val_loss": True},
     ]
-    texts(plots.training_curves(history))
-    texts(plots.training_curves([]))
+    texts(training_curves(history))
+    texts(training_curves([]))
 
 
 def test_roc_panels_stand_side_by_side_and_name_the_area_of_every_model() -> None:
     beats = some_beats()
-    curve = plots.ranking(beats)
+    curve = ranking(beats)
     area = metrics.auroc(curve.positive, curve.score)
-    figure = plots.roc(
-        {"validation": {"baseline": curve}, "test": {"baseline": curve, "teacher": curve}}
-    )
+    figure = roc({"validation": {"baseline": curve}, "test": {"baseline": curve, "teacher": curve}})
     assert len(figure.axes) == 2
     assert texts(figure).count(f"{area:.3f}") == 3
 
@@ -68,7 +78,7 @@ def test_roc_panels_stand_side_by_side_and_name_the_area_of_every_model() -> Non
 def test_the_dot_of_a_model_lies_where_it_decides() -> None:
     beats = some_beats(("N", "abnormal"))
     matrix = metrics.confusion(beats.y, beats.predicted, 2)
-    point = plots.ranking(beats).point
+    point = ranking(beats).point
     assert point is not None
     assert point == pytest.approx(
         (float(metrics.false_positive_rate(matrix)), 1 - float(metrics.miss_rate(matrix)))
@@ -77,15 +87,15 @@ def test_the_dot_of_a_model_lies_where_it_decides() -> None:
 
 def test_long_curves_are_thinned_but_keep_their_ends() -> None:
     score = np.random.default_rng(0).normal(size=50_000)
-    figure = plots.roc({"test": {"m": plots.Ranking(score > 0.2, score)}})
+    figure = roc({"test": {"m": Ranking(score > 0.2, score)}})
     curve = np.asarray(figure.axes[0].get_lines()[1].get_xydata())
-    assert len(curve) <= plots.MAX_CURVE_POINTS
+    assert len(curve) <= MAX_CURVE_POINTS
     assert curve[0].tolist() == [0, 0]
     assert curve[-1].tolist() == [1, 1]
 
 
 def test_confusion_cells_hold_counts_and_shares_also_for_a_class_that_is_not_there() -> None:
-    figure = plots.confusion_matrices({"model": ([[1500, 500], [0, 0]], ("N", "abnormal"))})
+    figure = confusion_matrices({"model": ([[1500, 500], [0, 0]], ("N", "abnormal"))})
     written = texts(figure)
     assert "1,500\n75.0%" in written
     assert "0\n0.0%" in written
@@ -93,16 +103,16 @@ def test_confusion_cells_hold_counts_and_shares_also_for_a_class_that_is_not_the
 
 def test_precision_recall_and_reliability_draw_every_model() -> None:
     beats = some_beats()
-    curves = {"V": {"a": plots.ranking(beats, "V"), "b": plots.ranking(beats, "V")}}
-    assert "AUPRC" in texts(plots.precision_recall(curves))
-    assert "ECE" in texts(plots.reliability({"a": beats, "b": beats}))
+    curves = {"V": {"a": ranking(beats, "V"), "b": ranking(beats, "V")}}
+    assert "AUPRC" in texts(precision_recall(curves))
+    assert "ECE" in texts(reliability({"a": beats, "b": beats}))
 
 
 def test_the_bare_logits_are_drawn_where_a_model_has_a_logit_scale() -> None:
     scaled = replace(some_beats(), scale=8.0, logit_scale=8.0)
     bare = metrics.calibration_error(*metrics.confidence(some_beats()))
-    assert f"without logit scale: ECE {bare:.3f}" in texts(plots.reliability({"a": scaled}))
-    assert "without" not in texts(plots.reliability({"a": some_beats()}))
+    assert f"without logit scale: ECE {bare:.3f}" in texts(reliability({"a": scaled}))
+    assert "without" not in texts(reliability({"a": some_beats()}))
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 7])
@@ -111,8 +121,8 @@ def test_panels_of_many_models_are_broken_over_lines(count: int) -> None:
     beats = some_beats()
     matrix = metrics.confusion(beats.y, beats.predicted, 4)
     for figure in (
-        plots.confusion_matrices(dict.fromkeys(names, (matrix, LABELS))),
-        plots.reliability(dict.fromkeys(names, beats)),
+        confusion_matrices(dict.fromkeys(names, (matrix, LABELS))),
+        reliability(dict.fromkeys(names, beats)),
     ):
         titles = [a.get_title(loc="left").split("\n")[0] for a in figure.axes if a.get_visible()]
         assert [title for title in titles if title] == names
@@ -131,15 +141,15 @@ def test_a_forest_marks_the_differences_that_exclude_zero() -> None:
 
 def test_the_gallery_takes_turns_among_records_and_keeps_right_and_wrong_apart() -> None:
     beats = some_beats()
-    for label, (right, wrong) in enumerate(plots.pick_examples(beats, 3)):
+    for label, (right, wrong) in enumerate(pick_examples(beats, 3)):
         assert {int(beats.record[i]) for i in right} == {0, 1, 2}
         assert all(beats.y[i] == label == beats.predicted[i] for i in right)
         assert all(beats.y[i] == label != beats.predicted[i] for i in wrong)
 
 
 def test_the_gallery_says_none_where_there_is_no_beat() -> None:
-    beat = plots.Example(np.sin(np.arange(360) / 20), "V", "N", "232 12:03.4")
-    written = texts(plots.gallery([("N", [beat], []), ("V", [], [beat, beat])], 360))
+    beat = Example(np.sin(np.arange(360) / 20), "V", "N", "232 12:03.4")
+    written = texts(gallery([("N", [beat], []), ("V", [], [beat, beat])], 360))
     assert "V → N  232 12:03.4" in written
     assert "none" in written
 
@@ -148,20 +158,18 @@ def test_the_strip_names_the_worst_record_and_leaves_out_what_does_not_exist() -
     by_record = {str(i): {"Se V": 0.9 + i / 1000, "miss": i / 1000} for i in range(9)}
     by_record["232"] = {"Se V": 0.1, "miss": 0.8}
     by_record["101"] = {"Se V": np.nan, "miss": np.nan}
-    written = texts(
-        plots.record_strips(by_record, {"Se V": 0.8, "miss": 0.1}, {"Se V": (0.6, 0.95)})
-    )
+    written = texts(record_strips(by_record, {"Se V": 0.8, "miss": 0.1}, {"Se V": (0.6, 0.95)}))
     assert written.count("232") == 2
     assert "101" not in written
 
 
 def test_drawing_leaves_the_settings_of_matplotlib_alone() -> None:
     before = dict(mpl.rcParams)
-    texts(plots.reliability({"a": some_beats()}))
+    texts(reliability({"a": some_beats()}))
     assert dict(mpl.rcParams) == before
 
 
 def test_a_saved_figure_is_a_png(tmp_path: Path) -> None:
-    path = style.save(plots.reliability({"a": some_beats()}), tmp_path / "a.png")
+    path = style.save(reliability({"a": some_beats()}), tmp_path / "a.png")
     assert path.read_bytes().startswith(b"\x89PNG")
     assert [item.name for item in tmp_path.iterdir()] == ["a.png"]
