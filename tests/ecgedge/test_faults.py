@@ -30,8 +30,8 @@ from firmware_sim.errors import EcgedgeError
 from firmware_sim.network import run
 from firmware_sim.program import Program
 from firmware_sim.program_file import save_program
-from tests.ecgedge.evaluation.test_evaluate import make_run, trained_with_folds
 from tests.programs import random_program
+from tests.run_folders import make_run, trained_with_folds
 
 SHAPES: list[dict[str, Any]] = [
     {"context": 0, "classes": 2},

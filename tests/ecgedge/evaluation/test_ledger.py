@@ -5,7 +5,11 @@ from pathlib import Path
 import pytest
 
 from ecgedge.evaluation import ledger
+from ecgedge.evaluation.evaluate import evaluate
+from ecgedge.evaluation.rows import Scorer
 from firmware_sim.errors import EcgedgeError
+from tests.ecgedge.evaluation.conftest import ask
+from tests.run_folders import make_run
 
 ENTRY = ledger.Entry(
     time="2026-01-02T03:04:05Z",
@@ -75,3 +79,56 @@ def test_the_folder_of_bundles_can_be_chosen(
 def test_the_time_is_utc_to_the_second() -> None:
     assert len(ledger.now()) == len(ENTRY.time)
     assert ledger.now().endswith("Z")
+
+
+# Looks
+
+
+def test_every_look_is_a_line_of_the_ledger_with_time_and_hashes(tmp_path: Path) -> None:
+    path = make_run(tmp_path / "r", 1)
+    reports = [ask(path), ask(path, "--aami-map", "bxb", "-o", tmp_path / "elsewhere")]
+    lines = ledger.read(path / ledger.LEDGER)
+    assert [line["aami_map"] for line in lines] == ["aami", "bxb"]
+    assert lines[0]["models"]["program"] == [reports[0]["program_sha256"]]
+    assert lines[0]["records"] == reports[0]["test"]["records"]
+    assert lines[0]["beats"] == reports[0]["test"]["beats"]
+    assert lines[0]["whole"] is False
+    assert [len(report["ledger"]) for report in reports] == [1, 2]
+
+
+def test_a_look_at_one_seed_is_a_look_at_the_run_of_all(tmp_path: Path) -> None:
+    for seed in range(2):
+        make_run(tmp_path / "many" / f"seed-{seed}", seed)
+    ask(tmp_path / "many" / "seed-1")
+    found = ask(tmp_path / "many")["ledger"]
+    assert {line["subject"] for line in found} == {"seed-1", "many"}
+    assert len(ask(tmp_path / "many" / "seed-0")["ledger"]) == 2
+
+
+def test_the_look_is_entered_before_a_model_is_asked(tmp_path: Path, excerpt: Path) -> None:
+    path = make_run(tmp_path / "t", 1, task="symbol-binary", model="resnet18")
+
+    def load(_: Path) -> Scorer:
+        raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError):
+        evaluate([path], excerpt, test=True, resamples=20, load_scorer=load)
+    assert len(ledger.read(path / ledger.LEDGER)) == 1
+
+
+def test_without_a_ledger_no_model_is_asked(run: Path, excerpt: Path, tmp_path: Path) -> None:
+    path = make_run(tmp_path / "r", 1)
+    (path / ledger.LEDGER).mkdir()
+    with pytest.raises(EcgedgeError, match="ledger"):
+        evaluate([path], excerpt, test=True, resamples=20)
+
+
+def test_the_ledger_of_a_bundle_survives_its_report(bundle: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report"
+    for looks in (1, 2):
+        found = ask(bundle, "-o", out)
+        assert len(found["ledger"]) == looks
+        assert len(ledger.read(out / ledger.LEDGER)) == looks
+    ask(bundle)
+    assert len(ledger.read(out / ledger.LEDGER)) == 2
+    assert ledger.read(ledger.user_ledger())[-1]["subject"] == found["subject"]["name"]

@@ -6,10 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ecgedge.data.labels import label_map
 from ecgedge.evaluation import logistic
+from ecgedge.evaluation.evaluate import evaluate
 from ecgedge.evaluation.metrics import auroc
 from ecgedge.evaluation.shape import features_of
 from firmware_sim.errors import EcgedgeError
+from tests.run_folders import VALIDATION, make_run
 
 RECORDS = ("100", "101", "103", "105", "106", "108")
 
@@ -166,3 +169,48 @@ def test_what_is_no_such_file_is_refused(text: str, tmp_path: Path) -> None:
     path.write_text(text)
     with pytest.raises(EcgedgeError, match="malformed"):
         logistic.load(path)
+
+
+# In a report
+
+
+def noisy_baselines(labels: tuple[str, ...]) -> tuple[logistic.Logistic, ...]:
+    """Baselines fitted on noise, each record of the excerpt in a fold of its own."""
+    random = np.random.default_rng(0)
+    records = tuple(name for pair in VALIDATION for name in pair)
+    n = 400
+    return logistic.fit_all(
+        logistic.TrainingBeats(
+            q=random.integers(-127, 128, (n, 360)).astype(np.int8),
+            context=random.integers(-127, 128, (n, 5)).astype(np.int8),
+            y=random.integers(0, len(labels), n),
+            record=random.integers(0, len(records), n),
+            records=records,
+            labels=labels,
+            fs=360,
+        )
+    )
+
+
+def test_the_logistic_baseline_is_one_row_however_many_seeds(tmp_path: Path, excerpt: Path) -> None:
+    for seed in range(2):
+        path = make_run(tmp_path / "many" / f"seed-{seed}", seed)
+        logistic.save(noisy_baselines(label_map("nsvf").labels), path / "logistic.json")
+    report = evaluate([tmp_path / "many"], excerpt, test=True, resamples=20).report
+    row = report["rows"]["logistic"]
+    assert (row["parameters"], row["seeds"], len(row["sha256"])) == (44, 1, 1)
+    assert "program - logistic" in report["comparisons"]
+    assert any("against logistic regression" in verdict for verdict in report["verdicts"])
+    validation = evaluate([tmp_path / "many"], excerpt, test=False, resamples=20).report
+    assert validation["rows"]["logistic"]["seeds"] == 2
+
+
+def test_two_classes_have_a_baseline_that_sees_the_beat_alone(
+    tmp_path: Path, excerpt: Path
+) -> None:
+    path = make_run(tmp_path / "r", 1, task="symbol-binary")
+    logistic.save(noisy_baselines(("N", "abnormal")), path / "logistic.json")
+    rows = evaluate([path], excerpt, test=True, resamples=20).report["rows"]
+    assert rows["logistic"]["parameters"] == 22
+    assert rows["logistic_shape"]["parameters"] == 12
+    assert rows["logistic_shape"]["threshold"] is not None

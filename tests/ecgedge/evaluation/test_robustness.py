@@ -22,8 +22,8 @@ from ecgedge.evaluation.robustness import robustness
 from ecgedge.evaluation.robustness_report import write_robustness
 from export.bundle import write_bundle
 from firmware_sim.errors import EcgedgeError
-from tests.ecgedge.evaluation.test_evaluate import make_run, some_network, trained_with_folds
 from tests.programs import random_program
+from tests.run_folders import make_run, some_network, trained_with_folds
 
 QUICK = ("--data", "excerpt", "--no-plots", "--resamples", "20")
 NAMES = ("208", "119")
