@@ -75,18 +75,27 @@ typedef struct {
     uint8_t quality;
 } ecgedge_features;
 
-/* A maximum of the energy. Sample numbers are modulo 2^16. */
+/*
+ * Sample numbers as they are kept: only differences count, which stay below 2^15. 16 bits need the
+ * least RAM; -DECGEDGE_TIME=uint32_t needs the least code where registers have 32.
+ */
+#ifndef ECGEDGE_TIME
+#define ECGEDGE_TIME uint16_t
+#endif
+typedef ECGEDGE_TIME ecgedge_time;
+
+/* A maximum of the energy. */
 typedef struct {
-    int32_t height;      /* 0: there is none */
-    int32_t steepness;   /* largest |slope| of what the energy sums up */
-    uint16_t at, sample; /* of the maximum; of the R peak */
+    int32_t height;          /* 0: there is none */
+    int32_t steepness;       /* largest |slope| of what the energy sums up */
+    ecgedge_time at, sample; /* of the maximum; of the R peak */
 } ecgedge_candidate;
 
 /* In an order that keeps all but the blocks in the first 64 bytes, which AVR reaches cheaply. */
 typedef struct {
     int32_t slope, slope_old, energy; /* filters */
     ecgedge_candidate held;           /* the maximum that is being followed */
-    uint16_t alarm, tick_at, last_at, last_sample, silent_since; /* sample numbers modulo 2^16 */
+    ecgedge_time alarm, tick_at, last_at, last_sample, silent_since;
     bool rising, learning;
     int32_t beat_level; /* running levels, this one and the next two */
     int32_t noise_level, steepness; /* from here on it is forgotten after a long silence */
@@ -100,9 +109,7 @@ typedef struct {
 
 typedef struct {
     uint16_t slow; /* slow mean of the RR interval in 1/16 sample; 0: not known */
-    uint16_t last[ECGEDGE_RHYTHM_LAST];
-    uint16_t sum; /* of last */
-    uint8_t count, newest;
+    uint16_t last[ECGEDGE_RHYTHM_LAST]; /* the newest first; 0: there is none yet */
 } ecgedge_rhythm;
 
 #if ECGEDGE_SHAPE_VALUES
@@ -115,7 +122,8 @@ typedef struct {
 #endif
 
 typedef struct {
-    uint16_t sample, complete_at, deadline, slow, rr;
+    ecgedge_time sample, complete_at, deadline;
+    uint16_t slow, rr;
     int8_t context[ECGEDGE_RHYTHM_VALUES];
     bool waits;    /* for the R peak after it, until the deadline */
     bool computed; /* its window has been looked at */

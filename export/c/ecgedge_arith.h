@@ -52,8 +52,13 @@ ECGEDGE_PROMISE(shift_of_int_rounds_down, (-1 >> 1) == -1);
  * What runs for every sample is inlined also where the compiler saves flash; what seldom runs is
  * kept apart, so that it takes no registers and no stack from the rest. Where a pointer is shorter
  * than the addresses of what it points to, no copy is made for a state whose address is known.
+ * WebAssembly has neither worry: there the fewest bytes count.
  */
-#ifdef __GNUC__
+#ifdef __wasm__
+#define ECGEDGE_INLINE __attribute__((noinline))
+#define ECGEDGE_SELDOM
+#define ECGEDGE_APART
+#elif defined(__GNUC__)
 #define ECGEDGE_INLINE inline __attribute__((always_inline))
 #define ECGEDGE_SELDOM __attribute__((noinline))
 #ifdef __clang__

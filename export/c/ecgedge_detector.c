@@ -6,8 +6,9 @@
  * energy:    sum of |slope| over the last ECGEDGE_INTEGRATE samples
  * candidate: a maximum of the energy that nothing has exceeded for ECGEDGE_HOLD samples
  *
- * All values fit int32_t for any samples. Times are sample numbers modulo 2^16, and only their
- * differences count; these stay below 2^15 because the detector forgets after a long silence.
+ * All values fit int32_t for any samples. Times are sample numbers modulo 2^16 or more,
+ * and only their differences count; these stay below 2^15 because the detector forgets after a long
+ * silence.
  */
 #include "ecgedge_detector.h"
 
@@ -85,18 +86,17 @@ static int32_t larger(int32_t a, int32_t b)
 }
 
 /* Begin to learn the beats' height; the first sample of it is `first`. */
-static void begin_learning(ecgedge_detector *d, uint16_t first)
+static void begin_learning(ecgedge_detector *d, ecgedge_time first)
 {
     d->learning = true;
     d->silent_since = first;
-    d->alarm = (uint16_t)(first + ECGEDGE_BLOCK - 1);
+    d->alarm = (ecgedge_time)(first + ECGEDGE_BLOCK - 1);
 }
 
-void ecgedge_detector_init(ecgedge_detector *d, uint16_t first)
+void ecgedge_detector_init(ecgedge_detector *d, ecgedge_time first)
 {
-    memset(d, 0, sizeof *d);
-    d->last_at = (uint16_t)(first - ECGEDGE_INTERVAL_MAX);
-    d->last_sample = (uint16_t)(first - 1);
+    d->last_at = (ecgedge_time)(first - ECGEDGE_INTERVAL_MAX);
+    d->last_sample = (ecgedge_time)(first - 1);
     begin_learning(d, first);
 }
 
@@ -110,7 +110,7 @@ static ECGEDGE_SELDOM int32_t steepness_of_held(const ecgedge_state *state)
 {
     const int16_t *x = before(state, state->ring + state->head, ECGEDGE_INTEGRATE);
     int32_t slope = state->detector.slope_old, largest = 0;
-    for (uint8_t k = ECGEDGE_HOLD; k; k--) {
+    for (uint_fast8_t k = ECGEDGE_HOLD; k; k--) {
         if (k <= ECGEDGE_INTEGRATE)
             largest = larger(largest, magnitude(slope));
         slope -= slope_at(state, x);
@@ -120,17 +120,17 @@ static ECGEDGE_SELDOM int32_t steepness_of_held(const ecgedge_state *state)
 }
 
 /* The sample near a maximum that has just held that lies farthest from the mean around it. */
-static ECGEDGE_SELDOM uint16_t locate(const ecgedge_state *state)
+static ECGEDGE_SELDOM ecgedge_time locate(const ecgedge_state *state)
 {
     const int16_t *x = before(state, state->ring + state->head, LOCATE_FROM);
     const int16_t *leaving = before(state, x, ECGEDGE_LOCATE_HALF), *entering = leaving;
-    uint8_t farthest_at = 0;
+    uint_fast8_t farthest_at = 0;
     int32_t total = 0, farthest = -1;
-    for (uint8_t k = AROUND; k; k--) {
+    for (uint_fast8_t k = AROUND; k; k--) {
         total += lifted(entering);
         entering = onward(state, entering);
     }
-    for (uint8_t k = 0; k <= ECGEDGE_LOCATE_BEFORE + ECGEDGE_LOCATE_AFTER; k++) {
+    for (uint_fast8_t k = 0; k <= ECGEDGE_LOCATE_BEFORE + ECGEDGE_LOCATE_AFTER; k++) {
         const int32_t distance = magnitude(AROUND * lifted(x) - total);
         if (distance > farthest) {
             farthest = distance;
@@ -141,15 +141,15 @@ static ECGEDGE_SELDOM uint16_t locate(const ecgedge_state *state)
         leaving = onward(state, leaving);
         entering = onward(state, entering);
     }
-    return (uint16_t)(ecgedge_now(state) - LOCATE_FROM + farthest_at);
+    return (ecgedge_time)(ecgedge_now(state) - LOCATE_FROM + farthest_at);
 }
 
 /* -- decisions ---------------------------------------------------------------------------- */
 
 /* Samples from the last beat to a candidate, as far as they count. */
-static ECGEDGE_SELDOM uint16_t interval_to(const ecgedge_detector *d, const ecgedge_candidate *c)
+static ECGEDGE_SELDOM unsigned interval_to(const ecgedge_detector *d, const ecgedge_candidate *c)
 {
-    const uint16_t since = ecgedge_span(d->last_at, c->at);
+    const unsigned since = ecgedge_span(d->last_at, c->at);
     return since < ECGEDGE_INTERVAL_MAX ? since : ECGEDGE_INTERVAL_MAX;
 }
 
@@ -178,7 +178,7 @@ static ECGEDGE_SELDOM void follow(int32_t *level, int32_t value, uint8_t least)
 }
 
 /* Take a candidate for a beat and let the levels follow. */
-static ECGEDGE_APART void accept(ecgedge_detector *d, uint16_t now, const ecgedge_candidate *c)
+static ECGEDGE_APART void accept(ecgedge_detector *d, ecgedge_time now, const ecgedge_candidate *c)
 {
     if (d->has_last) {
         int32_t interval = (int32_t)interval_to(d, c) << ECGEDGE_RR_FRACTION_BITS;
@@ -195,11 +195,11 @@ static ECGEDGE_APART void accept(ecgedge_detector *d, uint16_t now, const ecgedg
     d->has_last = true;
     d->best.height = 0;
     d->silent_since = now;
-    d->alarm = d->tick_at = (uint16_t)(now + ECGEDGE_QUIET);
+    d->alarm = d->tick_at = (ecgedge_time)(now + ECGEDGE_QUIET);
 }
 
 /* Whether the best refused candidate is good enough for a beat that is overdue. */
-static bool is_good_enough(const ecgedge_detector *d, uint16_t now)
+static bool is_good_enough(const ecgedge_detector *d, ecgedge_time now)
 {
     return ecgedge_span(d->best.at, now) <= ECGEDGE_CANDIDATE_AGE &&
            d->best.height > sixteenths(d->beat_level, ECGEDGE_SEARCH_BACK_LEVEL) &&
@@ -208,12 +208,12 @@ static bool is_good_enough(const ecgedge_detector *d, uint16_t now)
 }
 
 /* Take the best refused candidate when a beat is overdue; choose when `wake` has something to do. */
-static ECGEDGE_SELDOM ecgedge_detection search_back(ecgedge_detector *d, uint16_t now)
+static ECGEDGE_SELDOM ecgedge_detection search_back(ecgedge_detector *d, ecgedge_time now)
 {
     d->alarm = d->tick_at;
     if (d->best.height && d->rr) {
-        const uint16_t after = (uint16_t)(((uint32_t)ECGEDGE_SEARCH_BACK_RR * d->rr) >> 8);
-        const uint16_t due = (uint16_t)(d->last_at + after + 1);
+        const unsigned after = (unsigned)(((uint32_t)ECGEDGE_SEARCH_BACK_RR * d->rr) >> 8);
+        const ecgedge_time due = (ecgedge_time)(d->last_at + after + 1);
         if (!ecgedge_reached(due, now)) {
             if (!ecgedge_reached(d->tick_at, due))
                 d->alarm = due;
@@ -226,7 +226,7 @@ static ECGEDGE_SELDOM ecgedge_detection search_back(ecgedge_detector *d, uint16_
 }
 
 /* How high above the noise a candidate has to stand, in sixteenths of the beats' height. */
-static uint8_t share_of(const ecgedge_detector *d, uint16_t since)
+static uint8_t share_of(const ecgedge_detector *d, unsigned since)
 {
     const uint32_t scaled = (uint32_t)since << 8;
     if (d->rr && scaled < (uint32_t)d->rr * ECGEDGE_EARLY_RR)
@@ -237,7 +237,8 @@ static uint8_t share_of(const ecgedge_detector *d, uint16_t since)
 }
 
 /* Remember a refused candidate for search-back when it is the best since the last beat. */
-static void refuse(ecgedge_detector *d, uint16_t now, const ecgedge_candidate *c, bool after_last)
+static void refuse(ecgedge_detector *d, ecgedge_time now, const ecgedge_candidate *c,
+                   bool after_last)
 {
     const int32_t capped = smaller(c->height, sixteenths(d->beat_level, ECGEDGE_NOISE_CAP));
     d->noise_level += (capped - d->noise_level) >> ECGEDGE_NOISE_SHIFT;
@@ -254,7 +255,8 @@ static ECGEDGE_APART ecgedge_detection judge(ecgedge_state *state)
 {
     ecgedge_detector *d = &state->detector;
     ecgedge_candidate *c = &d->held;
-    const uint16_t now = ecgedge_now(state), since = interval_to(d, c);
+    const ecgedge_time now = ecgedge_now(state);
+    const unsigned since = interval_to(d, c);
     if (since < ECGEDGE_REFRACTORY)
         return ECGEDGE_NO_PEAK;
     c->steepness = steepness_of_held(state);
@@ -278,36 +280,32 @@ static ECGEDGE_APART ecgedge_detection judge(ecgedge_state *state)
 static int32_t median(const int32_t *block)
 {
     int32_t largest = 0, second = 0;
-    for (uint8_t i = 0; i < 4; i++) {
-        if (block[i] > largest) {
-            second = largest;
-            largest = block[i];
-        } else if (block[i] > second) {
-            second = block[i];
-        }
+    for (uint_fast8_t i = 0; i < 4; i++) {
+        second = larger(second, smaller(largest, block[i]));
+        largest = larger(largest, block[i]);
     }
     return second;
 }
 
 /* A last beat that is further back than anything can tell is moved up, so that spans stay short. */
-static ECGEDGE_SELDOM void keep_recent(uint16_t *time, uint16_t now)
+static ECGEDGE_SELDOM void keep_recent(ecgedge_time *time, ecgedge_time now)
 {
     if (ecgedge_span(*time, now) > ECGEDGE_STALE)
-        *time = (uint16_t)(now - ECGEDGE_STALE);
+        *time = (ecgedge_time)(now - ECGEDGE_STALE);
 }
 
 /* End a block of learning; three quarters of the median of three blocks is the first beat level. */
-static void learn(ecgedge_detector *d, uint16_t now)
+static void learn(ecgedge_detector *d, ecgedge_time now)
 {
-    const uint16_t begin = (uint16_t)(now + 1 - 3 * ECGEDGE_BLOCK); /* of the three blocks */
+    const ecgedge_time begin = (ecgedge_time)(now + 1 - 3 * ECGEDGE_BLOCK); /* of the blocks */
     keep_recent(&d->last_at, now);
     keep_recent(&d->last_sample, now);
     d->block = (uint8_t)((d->block + 1) % 4);
     d->blocks[d->block] = 0;
-    d->alarm = (uint16_t)(now + ECGEDGE_BLOCK);
+    d->alarm = (ecgedge_time)(now + ECGEDGE_BLOCK);
     if (!ecgedge_reached(d->silent_since, begin))
         return;
-    d->silent_since = (uint16_t)(begin - 1); /* as good as any longer span */
+    d->silent_since = (ecgedge_time)(begin - 1); /* as good as any longer span */
     const int32_t middle = median(d->blocks);
     if (middle < ECGEDGE_LEAST_LEVEL)
         return;
@@ -315,15 +313,15 @@ static void learn(ecgedge_detector *d, uint16_t now)
     d->noise_level = d->beat_level >> 3;
     d->learning = false;
     d->silent_since = now;
-    d->alarm = d->tick_at = (uint16_t)(now + ECGEDGE_TICK);
+    d->alarm = d->tick_at = (ecgedge_time)(now + ECGEDGE_TICK);
 }
 
 /* Start learning again after a long silence. */
-static void forget(ecgedge_detector *d, uint16_t now)
+static void forget(ecgedge_detector *d, ecgedge_time now)
 {
     const size_t kept = offsetof(ecgedge_detector, noise_level);
     memset((uint8_t *)d + kept, 0, sizeof *d - kept);
-    begin_learning(d, (uint16_t)(now + 1));
+    begin_learning(d, (ecgedge_time)(now + 1));
 }
 
 /* Lower a level that is known. */
@@ -334,7 +332,7 @@ static ECGEDGE_SELDOM void sink(int32_t *level, uint8_t least)
 }
 
 /* Do what is due now: a block of learning, sinking levels, search-back. */
-static ECGEDGE_SELDOM ecgedge_detection wake(ecgedge_detector *d, uint16_t now)
+static ECGEDGE_SELDOM ecgedge_detection wake(ecgedge_detector *d, ecgedge_time now)
 {
     if (d->learning) {
         learn(d, now);
@@ -348,7 +346,7 @@ static ECGEDGE_SELDOM ecgedge_detection wake(ecgedge_detector *d, uint16_t now)
         sink(&d->beat_level, ECGEDGE_LEAST_LEVEL);
         sink(&d->noise_level, 0);
         sink(&d->steepness, ECGEDGE_LEAST_STEEPNESS);
-        d->tick_at = (uint16_t)(now + ECGEDGE_TICK);
+        d->tick_at = (ecgedge_time)(now + ECGEDGE_TICK);
     }
     return search_back(d, now);
 }
@@ -359,7 +357,7 @@ static ECGEDGE_SELDOM ecgedge_detection wake(ecgedge_detector *d, uint16_t now)
 static ecgedge_detection follow_energy(ecgedge_state *state, int32_t previous)
 {
     ecgedge_detector *d = &state->detector;
-    const uint16_t now = ecgedge_now(state);
+    const ecgedge_time now = ecgedge_now(state);
     if (d->rising) {
         if (d->energy > d->held.height) {
             d->held.height = d->energy;
@@ -381,7 +379,7 @@ ecgedge_detection ecgedge_detect(ecgedge_state *state)
 {
     ecgedge_detector *d = &state->detector;
     const int32_t previous = d->energy;
-    const uint16_t now = ecgedge_now(state);
+    const ecgedge_time now = ecgedge_now(state);
     const int16_t *newest = state->ring + state->head;
     d->slope += slope_at(state, newest);
     d->slope_old += slope_at(state, before(state, newest, ECGEDGE_INTEGRATE));

@@ -6,25 +6,26 @@
 
 typedef enum { ECGEDGE_NO_PEAK, ECGEDGE_PEAK, ECGEDGE_LATE_PEAK } ecgedge_detection;
 
-/* Number of the newest sample modulo 2^16: the clock of everything that happens. */
-static inline uint16_t ecgedge_now(const ecgedge_state *state)
+/* Number of the newest sample: the clock of everything that happens. */
+static inline ecgedge_time ecgedge_now(const ecgedge_state *state)
 {
-    return (uint16_t)(state->next - 1);
+    return (ecgedge_time)(state->next - 1);
 }
 
 /* Number of samples from `earlier` to `later`, which is at most 2^16 - 1. */
-static inline uint16_t ecgedge_span(uint16_t earlier, uint16_t later)
+static inline ecgedge_time ecgedge_span(ecgedge_time earlier, ecgedge_time later)
 {
-    return (uint16_t)(later - earlier);
+    return (ecgedge_time)(later - earlier);
 }
 
 /* Whether `time` has come: it is at most 2^15 - 1 samples ahead or past. */
-static inline bool ecgedge_reached(uint16_t time, uint16_t now)
+static inline bool ecgedge_reached(ecgedge_time time, ecgedge_time now)
 {
-    return (uint16_t)(now - time) < 0x8000u;
+    return (ecgedge_time)(now - time) < 0x8000u;
 }
 
-void ecgedge_detector_init(ecgedge_detector *detector, uint16_t first);
+/* Begin with a detector that is all zeros; the first sample gets the number `first`. */
+void ecgedge_detector_init(ecgedge_detector *detector, ecgedge_time first);
 
 /*
  * Take the sample that was put into the ring; the R peak, if there is one, is then

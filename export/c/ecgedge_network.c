@@ -167,17 +167,17 @@ static uint8_t decide(const int32_t *scores)
 #if ECGEDGE_LABELS == 2
     return scores[1] - scores[0] >= ECGEDGE_THRESHOLD;
 #else
-    uint8_t best = 0;
-    for (uint8_t i = 1; i < ECGEDGE_LABELS; i++)
+    uint_fast8_t best = 0;
+    for (uint_fast8_t i = 1; i < ECGEDGE_LABELS; i++)
         if (scores[i] > scores[best])
             best = i;
-    return best;
+    return (uint8_t)best;
 #endif
 }
 
 /* A sum, and what `count` weights make of as many values. */
 static ECGEDGE_SELDOM int32_t add_weighed(int32_t sum, const int8_t *w, const int8_t *x,
-                                          uint8_t count)
+                                          uint_fast8_t count)
 {
     for (; count; count--)
         sum += (int16_t)(ECGEDGE_INT8_AT(w++) * *x++);
@@ -204,7 +204,7 @@ static ECGEDGE_INLINE int32_t weigh_features(int8_t bias, const int8_t *weight, 
 
 #if ECGEDGE_HIDDEN
 
-int32_t ecgedge_hidden_sum(uint8_t unit, const int8_t *mean, const int8_t *context)
+int32_t ecgedge_hidden_sum(uint_fast8_t unit, const int8_t *mean, const int8_t *context)
 {
     return weigh_features(ECGEDGE_INT8_AT(&hidden_bias[unit]), hidden_weight[unit], mean, context);
 }
@@ -220,7 +220,7 @@ int8_t ecgedge_hidden_value(int32_t sum)
 
 uint8_t ecgedge_last(const int8_t *hidden, int32_t *scores)
 {
-    for (uint8_t i = 0; i < ECGEDGE_LABELS; i++) {
+    for (uint_fast8_t i = 0; i < ECGEDGE_LABELS; i++) {
         const int32_t bias = (int16_t)(ECGEDGE_INT8_AT(&head_bias[i]) * ECGEDGE_BIAS_ONE);
         scores[i] = add_weighed(bias, head_weight[i], hidden, ECGEDGE_HIDDEN);
     }
@@ -230,7 +230,7 @@ uint8_t ecgedge_last(const int8_t *hidden, int32_t *scores)
 uint8_t ecgedge_head(const int8_t *mean, const int8_t *context, int32_t *scores)
 {
     int8_t hidden[ECGEDGE_HIDDEN];
-    for (uint8_t i = 0; i < ECGEDGE_HIDDEN; i++)
+    for (uint_fast8_t i = 0; i < ECGEDGE_HIDDEN; i++)
         hidden[i] = ecgedge_hidden_value(ecgedge_hidden_sum(i, mean, context));
     return ecgedge_last(hidden, scores);
 }
@@ -239,7 +239,7 @@ uint8_t ecgedge_head(const int8_t *mean, const int8_t *context, int32_t *scores)
 static void finish(ecgedge_layers *layers, const int8_t *mean, const int8_t *context)
 {
     memset(layers->hidden, 0, sizeof layers->hidden);
-    for (uint8_t i = 0; i < ECGEDGE_HIDDEN; i++) {
+    for (uint_fast8_t i = 0; i < ECGEDGE_HIDDEN; i++) {
         layers->hidden_sums[i] = ecgedge_hidden_sum(i, mean, context);
         layers->hidden[i] = ecgedge_hidden_value(layers->hidden_sums[i]);
     }
@@ -250,7 +250,7 @@ static void finish(ecgedge_layers *layers, const int8_t *mean, const int8_t *con
 
 uint8_t ecgedge_head(const int8_t *mean, const int8_t *context, int32_t *scores)
 {
-    for (uint8_t i = 0; i < ECGEDGE_LABELS; i++)
+    for (uint_fast8_t i = 0; i < ECGEDGE_LABELS; i++)
         scores[i] = weigh_features(ECGEDGE_INT8_AT(&head_bias[i]), head_weight[i], mean, context);
     return decide(scores);
 }
@@ -279,7 +279,7 @@ uint8_t ecgedge_network(const int8_t *beat, const int8_t *context, int32_t *scor
 {
     ecgedge_layers layers;
     ecgedge_run(beat, context, &layers);
-    for (uint8_t i = 0; scores && i < ECGEDGE_LABELS; i++)
+    for (uint_fast8_t i = 0; scores && i < ECGEDGE_LABELS; i++)
         scores[i] = layers.scores[i];
     return layers.label;
 }

@@ -59,7 +59,7 @@ void ecgedge_middle(ecgedge_layers *layers);
 #if ECGEDGE_HIDDEN
 
 /* The accumulator of a hidden unit. */
-int32_t ecgedge_hidden_sum(uint8_t unit, const int8_t *mean, const int8_t *context);
+int32_t ecgedge_hidden_sum(uint_fast8_t unit, const int8_t *mean, const int8_t *context);
 
 /* The value of a hidden unit with that accumulator. */
 int8_t ecgedge_hidden_value(int32_t sum);

@@ -30,16 +30,9 @@ ECGEDGE_PROMISE(spans_stay_short, 4L * ECGEDGE_INTERVAL_MAX < 32768L && ECGEDGE_
 
 void ecgedge_reset(ecgedge_state *state, uint32_t at_sample)
 {
-    ecgedge_detector_init(&state->detector, (uint16_t)at_sample);
-    memset(&state->rhythm, 0, sizeof state->rhythm);
-#if ECGEDGE_SHAPE_VALUES
-    memset(&state->shape, 0, sizeof state->shape);
-#endif
+    memset(state, 0, offsetof(ecgedge_state, ring));
     state->next = at_sample;
-    state->head = 0;
-    state->taken = 0;
-    state->waiting = 0;
-    state->has_beat = false;
+    ecgedge_detector_init(&state->detector, (ecgedge_time)at_sample);
 }
 
 void ecgedge_init(ecgedge_state *state)
@@ -51,7 +44,7 @@ void ecgedge_init(ecgedge_state *state)
 static void remember(ecgedge_state *state, int16_t sample)
 {
     if (!state->taken)
-        for (uint16_t i = 0; i < ECGEDGE_RING; i++)
+        for (unsigned i = 0; i < ECGEDGE_RING; i++)
             state->ring[i] = sample;
     state->head = state->head + 1 < ECGEDGE_RING ? (uint16_t)(state->head + 1) : 0;
     state->ring[state->head] = sample;
@@ -61,9 +54,9 @@ static void remember(ecgedge_state *state, int16_t sample)
 }
 
 /* Whether the window around an R peak begins after the stream did. */
-static bool window_is_whole(const ecgedge_state *state, uint16_t peak)
+static bool window_is_whole(const ecgedge_state *state, ecgedge_time peak)
 {
-    const uint16_t age = ecgedge_span(peak, ecgedge_now(state));
+    const unsigned age = ecgedge_span(peak, ecgedge_now(state));
     return state->taken > age + BEFORE_PEAK;
 }
 
@@ -71,10 +64,10 @@ static bool window_is_whole(const ecgedge_state *state, uint16_t peak)
  * Look at the window around an R peak, whose last sample has been taken; `take` its shape into the
  * template. What search-back finds, or may find, is compared with the template and not taken in.
  */
-static ECGEDGE_SELDOM void look_at(ecgedge_state *state, uint16_t peak, bool take,
+static ECGEDGE_SELDOM void look_at(ecgedge_state *state, ecgedge_time peak, bool take,
                                    ecgedge_features *features)
 {
-    const uint16_t oldest = (uint16_t)(ecgedge_span(peak, ecgedge_now(state)) + BEFORE_PEAK);
+    const unsigned oldest = ecgedge_span(peak, ecgedge_now(state)) + BEFORE_PEAK;
     ecgedge_window window = {state->ring, ECGEDGE_RING, 0};
     window.first = state->head >= oldest ? (uint16_t)(state->head - oldest)
                                          : (uint16_t)(state->head + ECGEDGE_RING - oldest);
@@ -87,7 +80,7 @@ static ECGEDGE_SELDOM void look_at(ecgedge_state *state, uint16_t peak, bool tak
 }
 
 /* Sample at which the label of a beat can be known. */
-static uint16_t due_at(const ecgedge_pending *pending)
+static ecgedge_time due_at(const ecgedge_pending *pending)
 {
     if (pending->waits && !ecgedge_reached(pending->deadline, pending->complete_at))
         return pending->deadline;
@@ -95,7 +88,7 @@ static uint16_t due_at(const ecgedge_pending *pending)
 }
 
 /* Say how long the interval after a beat is. */
-static void set_after(ecgedge_pending *pending, uint16_t rr)
+static void set_after(ecgedge_pending *pending, unsigned rr)
 {
     pending->context[CONTEXT_AFTER] = ecgedge_rhythm_deviation(rr, pending->slow);
 #if ECGEDGE_RHYTHM_VALUES > 5
@@ -113,7 +106,7 @@ static void forget_after(ecgedge_pending *pending)
 }
 
 /* Tell a beat that an R peak follows it. After the deadline the interval stays saturated. */
-static ECGEDGE_SELDOM void follows(ecgedge_pending *pending, uint16_t peak, uint16_t now)
+static ECGEDGE_SELDOM void follows(ecgedge_pending *pending, ecgedge_time peak, ecgedge_time now)
 {
     if (!pending->waits)
         return;
@@ -126,31 +119,32 @@ static ECGEDGE_SELDOM void follows(ecgedge_pending *pending, uint16_t peak, uint
 }
 
 /* Put a beat into the queue, whose `rr` is set, with all but what comes after it. */
-static void await(ecgedge_pending *pending, const ecgedge_rhythm *rhythm, uint16_t peak,
-                  uint16_t now)
+static void await(ecgedge_pending *pending, const ecgedge_rhythm *rhythm, ecgedge_time peak,
+                  ecgedge_time now)
 {
-    const uint16_t complete = (uint16_t)(peak + AFTER_PEAK);
+    const ecgedge_time complete = (ecgedge_time)(peak + AFTER_PEAK);
     pending->sample = peak;
     pending->slow = rhythm->slow;
     pending->complete_at = ecgedge_reached(complete, now) ? now : complete;
     pending->waits = ECGEDGE_CONTEXT && pending->slow;
-    ecgedge_rhythm_context(rhythm, pending->context);
+    memset(pending->context, 0, sizeof pending->context);
     if (pending->waits) {
-        const uint16_t timeout = ecgedge_rhythm_timeout(pending->slow);
+        const unsigned timeout = ecgedge_rhythm_timeout(pending->slow);
+        ecgedge_rhythm_context(rhythm, pending->context);
         pending->context[CONTEXT_AFTER] = ECGEDGE_Q7_MAX; /* as from the time-out on */
 #if ECGEDGE_RHYTHM_VALUES > 5
         pending->context[CONTEXT_STEP] = ecgedge_rhythm_step(pending, timeout);
 #endif
-        pending->deadline = (uint16_t)(peak + timeout + ECGEDGE_REACH);
+        pending->deadline = (ecgedge_time)(peak + timeout + ECGEDGE_REACH);
     }
 }
 
 /* Take in the R peak that was found: the rhythm, the beat before it, and the beat itself. */
-static ECGEDGE_SELDOM void add(ecgedge_state *state, uint16_t before, bool late)
+static ECGEDGE_SELDOM void add(ecgedge_state *state, ecgedge_time before, bool late)
 {
-    const uint16_t now = ecgedge_now(state), peak = state->detector.last_sample;
+    const ecgedge_time now = ecgedge_now(state), peak = state->detector.last_sample;
     ecgedge_pending *pending = state->pending + state->waiting;
-    uint16_t rr = 0;
+    unsigned rr = 0;
     if (state->waiting)
         follows(pending - 1, peak, now);
     if (state->has_beat) {
@@ -163,7 +157,7 @@ static ECGEDGE_SELDOM void add(ecgedge_state *state, uint16_t before, bool late)
     if (!window_is_whole(state, peak) || state->waiting == ECGEDGE_PENDING)
         return; /* the proof says that the latter cannot be */
     state->waiting++;
-    pending->rr = rr;
+    pending->rr = (uint16_t)rr;
     await(pending, &state->rhythm, peak, now);
     pending->search_back = late;
     pending->computed = late && state->detector.best_seen;
@@ -175,8 +169,8 @@ static ECGEDGE_SELDOM void add(ecgedge_state *state, uint16_t before, bool late)
 static void compute(ecgedge_state *state)
 {
     ecgedge_detector *d = &state->detector;
-    const uint16_t now = ecgedge_now(state);
-    for (uint8_t i = 0; i < state->waiting; i++) {
+    const ecgedge_time now = ecgedge_now(state);
+    for (uint_fast8_t i = 0; i < state->waiting; i++) {
         ecgedge_pending *pending = &state->pending[i];
         if (!pending->computed && ecgedge_reached(pending->complete_at, now)) {
             look_at(state, pending->sample, !pending->search_back, &pending->features);
@@ -184,7 +178,7 @@ static void compute(ecgedge_state *state)
         }
     }
     if (d->best.height && d->rr && !d->best_seen &&
-        ecgedge_reached((uint16_t)(d->best.sample + AFTER_PEAK), now)) {
+        ecgedge_reached((ecgedge_time)(d->best.sample + AFTER_PEAK), now)) {
         if (window_is_whole(state, d->best.sample))
             look_at(state, d->best.sample, false, &state->best_features);
         d->best_seen = true;
@@ -197,11 +191,10 @@ static ECGEDGE_SELDOM void release(ecgedge_state *state, ecgedge_beat *beat)
     const ecgedge_pending *first = &state->pending[0];
     const uint32_t number = state->next - 1;
     const int8_t *mean = NULL;
-    beat->sample = number - ecgedge_span(first->sample, (uint16_t)number);
+    beat->sample = number - ecgedge_span(first->sample, (ecgedge_time)number);
     beat->decided_at = number;
     beat->rr = first->rr;
-    for (uint8_t i = 0; i < ECGEDGE_RHYTHM_VALUES; i++)
-        beat->context[i] = ECGEDGE_CONTEXT ? first->context[i] : 0;
+    memcpy(beat->context, first->context, ECGEDGE_RHYTHM_VALUES);
 #if ECGEDGE_SHAPE_VALUES
     memcpy(beat->context + ECGEDGE_RHYTHM_VALUES, first->features.shape, ECGEDGE_SHAPE_VALUES);
 #endif
@@ -212,13 +205,12 @@ static ECGEDGE_SELDOM void release(ecgedge_state *state, ecgedge_beat *beat)
     beat->search_back = first->search_back;
     beat->label = ecgedge_head(mean, beat->context, beat->scores);
     state->waiting--;
-    for (uint8_t i = 0; i < state->waiting; i++)
-        state->pending[i] = state->pending[i + 1];
+    memmove(state->pending, state->pending + 1, sizeof *first * state->waiting);
 }
 
 bool ecgedge_push(ecgedge_state *state, int16_t sample, ecgedge_beat *beat)
 {
-    const uint16_t before = state->detector.last_sample;
+    const ecgedge_time before = state->detector.last_sample;
     remember(state, sample);
     const ecgedge_detection found = ecgedge_detect(state);
     if (found != ECGEDGE_NO_PEAK)

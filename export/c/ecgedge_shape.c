@@ -27,11 +27,6 @@ ECGEDGE_PROMISE(regions_are_kept, ECGEDGE_P_BIN <= ECGEDGE_QRS_BIN &&
                                       REGION <= ECGEDGE_TEMPLATE_BINS && LAST_BIN < ECGEDGE_BINS);
 ECGEDGE_PROMISE(template_fits_16_bits, ECGEDGE_TEMPLATE_BITS <= 6);
 
-/* Where the next sample of a window is read. */
-typedef struct {
-    const int16_t *ring, *end, *at;
-} reader;
-
 /* What scales bins: what is subtracted from each, and the largest of what is left, 1 or more. */
 typedef struct {
     int32_t offset;
@@ -45,36 +40,26 @@ typedef struct {
     uint32_t area; /* of the QRS complex, in 1/16 */
 } beat_shape;
 
-static ECGEDGE_SELDOM void read_from(reader *r, const ecgedge_window *window, uint16_t start)
+/* Sum of the samples in bin `i` of a window. */
+static ECGEDGE_SELDOM int32_t bin_at(const ecgedge_window *window, uint_fast8_t i)
 {
-    uint16_t place = (uint16_t)(window->first + start);
-    if (place >= window->size)
-        place = (uint16_t)(place - window->size);
-    r->ring = window->ring;
-    r->end = window->ring + window->size;
-    r->at = window->ring + place;
-}
-
-static ECGEDGE_SELDOM int32_t next_bin(reader *r)
-{
-    const int16_t *at = r->at;
+    const int16_t *const end = window->ring + window->size;
+    const unsigned place = window->first + BEFORE + (unsigned)i * ECGEDGE_BIN_SAMPLES;
+    const int16_t *x = window->ring + (place < window->size ? place : place - window->size);
     int32_t sum = 0;
-    for (uint8_t n = ECGEDGE_BIN_SAMPLES; n; n--) {
-        sum += *at;
-        if (++at == r->end)
-            at = r->ring;
+    for (uint_fast8_t n = ECGEDGE_BIN_SAMPLES; n; n--) {
+        sum += *x;
+        if (++x == end)
+            x = window->ring;
     }
-    r->at = at;
     return sum;
 }
 
 static void measure_bins(const ecgedge_window *window, bin_scale *scale)
 {
-    reader r;
     int32_t total = 0, low = INT32_MAX, high = INT32_MIN;
-    read_from(&r, window, BEFORE);
-    for (uint8_t i = ECGEDGE_BINS; i; i--) {
-        const int32_t sum = next_bin(&r);
+    for (uint_fast8_t i = 0; i < ECGEDGE_BINS; i++) {
+        const int32_t sum = bin_at(window, i);
         total += sum;
         if (sum < low)
             low = sum;
@@ -96,25 +81,23 @@ static void measure_bins(const ecgedge_window *window, bin_scale *scale)
 static int8_t scaled(int32_t bin, uint32_t largest)
 {
     const uint32_t lifted = (uint32_t)bin + largest;
-    const uint8_t q = (uint8_t)((2 * ECGEDGE_Q7_MAX * lifted + largest) / (2 * largest));
+    const uint_fast8_t q = (uint_fast8_t)((2 * ECGEDGE_Q7_MAX * lifted + largest) / (2 * largest));
     return (int8_t)((int16_t)q - ECGEDGE_Q7_MAX);
 }
 
-static uint16_t magnitude(int16_t a)
+static unsigned magnitude(int16_t a)
 {
-    return (uint16_t)(a < 0 ? -a : a);
+    return (unsigned)(a < 0 ? -a : a);
 }
 
 static ECGEDGE_SELDOM void read_shape(const ecgedge_window *window, beat_shape *beat)
 {
     bin_scale scale;
-    reader r;
     uint32_t area = ((uint32_t)1 << ECGEDGE_AREA_BITS) >> 1;
     beat->p = 0;
     measure_bins(window, &scale);
-    read_from(&r, window, BEFORE + ECGEDGE_P_BIN * ECGEDGE_BIN_SAMPLES);
-    for (uint8_t i = ECGEDGE_P_BIN; i <= LAST_BIN; i++) {
-        const int32_t bin = next_bin(&r) - scale.offset;
+    for (uint_fast8_t i = ECGEDGE_P_BIN; i <= LAST_BIN; i++) {
+        const int32_t bin = bin_at(window, i) - scale.offset;
         const int8_t q = scaled(bin, scale.largest);
         if (i < ECGEDGE_P_BIN + REGION)
             beat->p = (uint16_t)(beat->p + magnitude(q));
@@ -128,24 +111,24 @@ static ECGEDGE_SELDOM void read_shape(const ecgedge_window *window, beat_shape *
 }
 
 /* How far above the template a beat is. */
-static int16_t difference(const ecgedge_shape *shape, const beat_shape *beat, uint8_t i)
+static int16_t difference(const ecgedge_shape *shape, const beat_shape *beat, uint_fast8_t i)
 {
     return (int16_t)(beat->bins[i] * (1 << ECGEDGE_TEMPLATE_BITS) - shape->level[i]);
 }
 
 /* A region's mean from the sum over it, in 2^-bits of Q0.7; it saturates. */
-static int8_t mean_of(uint32_t sum, uint8_t bits)
+static int8_t mean_of(uint32_t sum, uint_fast8_t bits)
 {
     sum = (sum + (((uint32_t)1 << bits) >> 1)) >> bits;
     return (int8_t)(sum > ECGEDGE_Q7_MAX ? ECGEDGE_Q7_MAX : sum);
 }
 
 /* Mean absolute difference over the region from bin `i` of the template on, times a gain. */
-static ECGEDGE_SELDOM int8_t distance(const ecgedge_shape *shape, const beat_shape *beat, uint8_t i,
-                                      uint8_t gain_bits)
+static ECGEDGE_SELDOM int8_t distance(const ecgedge_shape *shape, const beat_shape *beat,
+                                      uint_fast8_t i, uint_fast8_t gain_bits)
 {
     uint32_t sum = 0;
-    for (uint8_t n = REGION; n; n--)
+    for (uint_fast8_t n = REGION; n; n--)
         sum += magnitude(difference(shape, beat, i++));
     return mean_of(sum, (uint8_t)(ECGEDGE_TEMPLATE_BITS + ECGEDGE_REGION_BITS - gain_bits));
 }
@@ -158,10 +141,10 @@ static void compare(const ecgedge_shape *shape, const beat_shape *beat, int8_t *
 }
 
 /* Move the template 2^-shift of the way to a beat: all the way to the first one, from 0. */
-static void take_in(ecgedge_shape *shape, const beat_shape *beat, uint8_t shift)
+static void take_in(ecgedge_shape *shape, const beat_shape *beat, uint_fast8_t shift)
 {
     const int16_t half = (int16_t)((1 << shift) >> 1);
-    for (uint8_t i = 0; i < ECGEDGE_TEMPLATE_BINS; i++) {
+    for (uint_fast8_t i = 0; i < ECGEDGE_TEMPLATE_BINS; i++) {
         const int16_t moved = (int16_t)((difference(shape, beat, i) + half) >> shift);
         shape->level[i] = (int16_t)(shape->level[i] + moved);
     }
@@ -178,7 +161,7 @@ void ecgedge_shape_look(ecgedge_shape *shape, const ecgedge_window *window, bool
                         int8_t *values)
 {
     beat_shape beat;
-    uint8_t shift = 0;
+    uint_fast8_t shift = 0;
     read_shape(window, &beat);
     values[P] = mean_of(beat.p, ECGEDGE_REGION_BITS - ECGEDGE_P_GAIN_BITS);
     values[QRS] = values[T] = values[AREA] = 0;

@@ -9,72 +9,64 @@
 #include "ecgedge_normalize.h"
 #endif
 
-/* What is measured of a window. */
-typedef struct {
-    int32_t sum;
-    int16_t low, high;
-    uint8_t quality;
-} window_range;
-
-/* The largest of the counts so far, and whether it came often enough in a row. */
-typedef struct {
-    int16_t value;
-    uint8_t run; /* wraps around where the window is clipped already */
-    bool clipped;
-} window_extreme;
-
 ECGEDGE_PROMISE(run_fits_8_bits, ECGEDGE_CLIPPED_RUN < 256);
 ECGEDGE_PROMISE(sum_fits, (int32_t)ECGEDGE_WINDOW <= 16384);
 ECGEDGE_PROMISE(not_reverses_the_order, ~INT16_MAX == INT16_MIN);
 
-static void watch(window_extreme *largest, int16_t count)
-{
-    if (count < largest->value) {
-        largest->run = 0;
-        return;
-    }
-    if (count > largest->value) {
-        largest->value = count;
-        largest->run = 0;
-        largest->clipped = false;
-    }
-    largest->run++;
-    if (largest->run == ECGEDGE_CLIPPED_RUN)
-        largest->clipped = true;
-}
-
-static ECGEDGE_SELDOM void measure(const ecgedge_window *window, window_range *range)
+/*
+ * The largest count of a window, or the largest ~count when `flip` is -1 and not 0. The window is
+ * clipped when it comes often enough in a row.
+ */
+static ECGEDGE_SELDOM int largest_of(const ecgedge_window *window, int flip, uint8_t *quality)
 {
     const int16_t *x = window->ring + window->first;
     const int16_t *const end = window->ring + window->size;
-    window_extreme high = {INT16_MIN, 0, false}, low = {INT16_MIN, 0, false}; /* low: of ~count */
-    int32_t sum = 0;
-    for (uint16_t n = ECGEDGE_WINDOW; n; n--) {
-        const int16_t count = *x;
-        sum += count;
-        watch(&high, count);
-        watch(&low, (int16_t)~count);
+    int largest = INT16_MIN;
+    uint_fast8_t run = 0; /* of the largest; it stays once it is long enough */
+    for (unsigned n = ECGEDGE_WINDOW; n; n--) {
+        const int count = *x ^ flip;
+        if (count < largest) {
+            if (run < ECGEDGE_CLIPPED_RUN)
+                run = 0;
+        } else {
+            if (count > largest)
+                run = 0;
+            largest = count;
+            if (run < ECGEDGE_CLIPPED_RUN)
+                run++;
+        }
         if (++x == end)
             x = window->ring;
     }
-    range->sum = sum;
-    range->low = (int16_t)~low.value;
-    range->high = high.value;
-    range->quality = high.clipped || low.clipped ? ECGEDGE_CLIPPED : ECGEDGE_GOOD;
-    if ((int32_t)range->high - range->low < ECGEDGE_FLAT_COUNTS)
-        range->quality = ECGEDGE_FLAT;
+    if (run == ECGEDGE_CLIPPED_RUN)
+        *quality = ECGEDGE_CLIPPED;
+    return largest;
 }
 
 #if ECGEDGE_LAYERS
 
+/* What normalization needs of it. */
+static int32_t sum_of(const ecgedge_window *window)
+{
+    const int16_t *x = window->ring + window->first;
+    const int16_t *const end = window->ring + window->size;
+    int32_t sum = 0;
+    for (unsigned n = ECGEDGE_WINDOW; n; n--) {
+        sum += *x;
+        if (++x == end)
+            x = window->ring;
+    }
+    return sum;
+}
+
 /* Run the network up to its mean values, a piece of the window at a time. */
-static void take_pieces(const ecgedge_window *window, const window_range *range, int8_t *mean)
+static void take_pieces(const ecgedge_window *window, int16_t low, int16_t high, int8_t *mean)
 {
     ecgedge_scale scale;
     ecgedge_piece piece;
     ecgedge_layers layers;
     int8_t q[ECGEDGE_PIECE_MAX + 3];
-    ecgedge_set_scale(&scale, range->sum, range->low, range->high);
+    ecgedge_set_scale(&scale, sum_of(window), low, high);
     ecgedge_begin(&layers);
     for (uint8_t i = 0; i < ECGEDGE_PIECES; i++) {
         ecgedge_piece_at(i, &piece);
@@ -90,11 +82,13 @@ static void take_pieces(const ecgedge_window *window, const window_range *range,
 
 void ecgedge_look(const ecgedge_window *window, ecgedge_features *features)
 {
-    window_range range;
-    measure(window, &range);
-    features->quality = range.quality;
+    features->quality = ECGEDGE_GOOD;
+    const int high = largest_of(window, 0, &features->quality);
+    const int low = ~largest_of(window, -1, &features->quality);
+    if ((int32_t)high - low < ECGEDGE_FLAT_COUNTS)
+        features->quality = ECGEDGE_FLAT;
 #if ECGEDGE_LAYERS
-    take_pieces(window, &range, features->mean);
+    take_pieces(window, (int16_t)low, (int16_t)high, features->mean);
 #endif
 }
 

@@ -12,11 +12,9 @@ static ecgedge_pending pending;
 static void choose(void)
 {
     rhythm.slow = (uint16_t)Frama_C_long_interval(SLOW_MIN, SLOW_MAX);
-    for (uint8_t i = 0; i < ECGEDGE_RHYTHM_LAST; i++)
-        rhythm.last[i] = ANY_RR;
-    rhythm.count = (uint8_t)Frama_C_interval(1, ECGEDGE_RHYTHM_LAST);
-    rhythm.newest = (uint8_t)Frama_C_interval(0, ECGEDGE_RHYTHM_LAST - 1);
-    rhythm.sum = (uint16_t)Frama_C_long_interval(1, (long)ECGEDGE_RHYTHM_LAST * ECGEDGE_RR_MAX);
+    rhythm.last[0] = ANY_RR;
+    for (uint8_t i = 1; i < ECGEDGE_RHYTHM_LAST; i++)
+        rhythm.last[i] = Frama_C_interval(0, 1) ? ANY_RR : 0;
     pending.slow = (uint16_t)Frama_C_long_interval(SLOW_MIN, SLOW_MAX);
     pending.rr = (uint16_t)Frama_C_interval(1, ECGEDGE_INTERVAL_MAX);
 }
@@ -34,6 +32,6 @@ int main(void)
     /*@ assert -127 <= step <= 127; */
 #endif
     ecgedge_rhythm_after(&rhythm, (uint16_t)Frama_C_interval(1, ECGEDGE_INTERVAL_MAX));
-    /*@ assert rhythm.count <= ECGEDGE_RHYTHM_LAST && rhythm.newest < ECGEDGE_RHYTHM_LAST; */
+    /*@ assert 1 <= rhythm.last[0] <= ECGEDGE_RR_MAX; */
     return 0;
 }
