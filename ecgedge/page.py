@@ -74,7 +74,7 @@ def write_wasm(
     Raises
     ------
     ToolMissing
-        When clang or wasm-ld is not installed.
+        When clang, wasm-ld or wasm-opt is not installed.
     EcgedgeError
         When there is no such record, the program does not fit the library, or the folder exists.
     """

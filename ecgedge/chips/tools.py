@@ -11,6 +11,7 @@ PACKAGES = {
     "gcc": "gcc",
     "clang": "clang",
     "wasm-ld": "lld",
+    "wasm-opt": "binaryen",
     "node": "nodejs",
     "cppcheck": "cppcheck",
     "frama-c": "frama-c-base",

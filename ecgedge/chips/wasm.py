@@ -1,8 +1,8 @@
-"""WebAssembly: the C library as a module for browsers and Node.
+"""WebAssembly: the C library as a module for browsers and Node, in as few bytes as the tools allow.
 
-clang compiles to bitcode and wasm-ld optimizes all of it at once, for size. The module needs
-bulk memory operations and sign extension, which every browser has since 2021; with the former
-nothing of a C library is called.
+clang compiles to bitcode, wasm-ld optimizes all of it at once, and Binaryen's wasm-opt takes out
+what is left over. The module needs bulk memory operations and sign extension, which every browser
+has since 2021; with the former nothing of a C library is called.
 """
 
 import tempfile
@@ -15,20 +15,28 @@ from export.c_library import library_files
 from export.wasm_page import PARTS
 from firmware_sim.program import Program
 
-GLUE, HEADER = "wasm.c", "string.h"
-"""The file that makes a module of the library, and all of a C library that it needs."""
-TOOLS = ("clang", "wasm-ld")
+GLUE = "wasm.c"
+"""The file that makes a module of the library."""
+HEADERS = ("stdint.h", "string.h")
+"""All of a C library that it needs."""
+TOOLS = ("clang", "wasm-ld", "wasm-opt")
 STACK_BYTES = 4096
+SMALLER = ("-mllvm", "-inline-threshold=-50", "-mllvm", "-enable-pre=false")
+"""What LLVM would inline or compute on two paths costs bytes here."""
 COMPILE = (
-    "--target=wasm32", "-std=c99", "-Oz", "-flto", "-ffreestanding", "-mbulk-memory",
-    "-msign-ext", "-mllvm", "-inline-threshold=-50", "-DECGEDGE_PLAIN", *WARNINGS,
+    "--target=wasm32", "-std=c99", "-Os", "-flto", "-ffreestanding", "-mbulk-memory",
+    "-msign-ext", *SMALLER, "-DECGEDGE_PLAIN", "-DECGEDGE_TIME=uint32_t", *WARNINGS,
 )  # fmt: skip
-"""The plain kernel is the smallest one; inlining costs bytes here."""
+"""The plain kernel is the smallest; times of 32 bits need no masks; -Os turns loops around."""
 LINK = (
     "--no-entry", "--gc-sections", "--strip-all", "--compress-relocations", "--stack-first",
-    "-z", f"stack-size={STACK_BYTES}", "-mllvm", "-disable-lsr",
+    "-z", f"stack-size={STACK_BYTES}", *SMALLER, "-mllvm", "-disable-lsr",
 )  # fmt: skip
 """The stack comes first, so that one that is too deep traps instead of meeting variables."""
+SHRINK = (
+    "-Oz", "--converge", "--low-memory-unused", "--enable-bulk-memory", "--enable-sign-ext",
+)  # fmt: skip
+"""The first 1024 bytes of memory are the end of the stack, which the library does not reach."""
 
 
 def compile_wasm(sources: Mapping[str, str], exports: Sequence[str] = ()) -> bytes:
@@ -44,19 +52,22 @@ def compile_wasm(sources: Mapping[str, str], exports: Sequence[str] = ()) -> byt
     Raises
     ------
     ToolMissing
-        When clang or wasm-ld is not installed.
+        When clang, wasm-ld or wasm-opt is not installed.
     EcgedgeError
         When a source does not compile without a warning.
     """
     require(*TOOLS)
     with tempfile.TemporaryDirectory(prefix="ecgedge-wasm-") as name:
         folder = Path(name)
-        for file, text in {HEADER: (PARTS / HEADER).read_text(), **sources}.items():
+        headers = {header: (PARTS / header).read_text() for header in HEADERS}
+        for file, text in (headers | dict(sources)).items():
             (folder / file).write_text(text)
         objects = [_compile(source) for source in sorted(folder.glob("*.c"))]
-        module = folder / "module.wasm"
+        linked, module = folder / "linked.wasm", folder / "module.wasm"
         wanted = [f"--export={symbol}" for symbol in exports]
         command = [str(find_tool("wasm-ld")), *LINK, *wanted, *map(str, objects)]
+        call_tool([*command, "-o", str(linked)], "the module")
+        command = [str(find_tool("wasm-opt")), *SHRINK, str(linked)]
         call_tool([*command, "-o", str(module)], "the module")
         return module.read_bytes()
 

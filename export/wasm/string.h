@@ -3,6 +3,7 @@
 #define ECGEDGE_WASM_STRING_H
 
 #define memcpy __builtin_memcpy
+#define memmove __builtin_memmove
 #define memset __builtin_memset
 
 #endif
