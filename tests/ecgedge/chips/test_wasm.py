@@ -9,7 +9,7 @@ from ecgedge.chips.wasm import TOOLS, compile_wasm, model_wasm
 from ecgedge.zoo import shipped_bundles
 from export.wasm_page import packed
 from firmware_sim.errors import EcgedgeError
-from firmware_sim.program import load_program
+from firmware_sim.program_file import load_program
 from tests.programs import random_program
 from tests.tools import needs
 
