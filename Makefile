@@ -1,6 +1,7 @@
 # Two commands on a fresh machine with Python 3.11+ and a C compiler:
 #   make demo   set everything up and run the whole chain on the bundled excerpt
 #   make test   set everything up and pass the checks and the tests
+# `make page` makes the page with the WebAssembly module, and its picture, again.
 # `make tools` installs the compilers and emulators of the chips, where Debian's apt may.
 
 PYTHON ?= python3
@@ -8,8 +9,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO ?= demo
+MODEL ?= rhythm-150
+CHROMIUM ?= chromium
 
-.PHONY: demo test quick lint setup tools docs clean
+.PHONY: demo test quick lint setup tools docs page clean
 
 setup: $(STAMP)
 
@@ -40,6 +43,13 @@ tools:
 docs: $(STAMP)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
 	$(BIN)/mkdocs build --strict
+
+# The page in docs/wasm with the default model, and its picture.
+page: $(STAMP)
+	$(BIN)/ecgedge export $(MODEL) --to wasm -o docs/wasm --overwrite
+	$(CHROMIUM) --headless --no-sandbox --hide-scrollbars --window-size=1000,760 \
+		--virtual-time-budget=5000 --screenshot=docs/images/wasm.png \
+		"file://$(CURDIR)/docs/wasm/index.html#t=30"
 
 clean:
 	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -21,7 +21,7 @@ from ecgedge.page import MODULE, PAGE, page_recording, write_wasm
 from ecgedge.verification.engines.wasm import WasmLibrary
 from ecgedge.verification.firmware import table_of
 from ecgedge.verification.pipeline import first_difference
-from ecgedge.zoo import shipped_bundles
+from ecgedge.zoo import default_bundle
 from export.wasm_page import PageRecording, page
 from firmware_sim import pipeline
 from firmware_sim.errors import EcgedgeError
@@ -31,12 +31,13 @@ from tests.tools import needs
 
 RUNNER = Path(__file__).with_name("page.mjs")
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "wasm"
-AGAIN = "make it again: ecgedge export rhythm-140 --to wasm -o docs/wasm --overwrite"
+AGAIN = "make it again: make page"
 DATA = re.compile(r'<script type="application/json" id="data">\n(.*?)</script>', re.S)
 
 
-def shipped(name: str = "rhythm-140") -> Program:
-    return load_program(shipped_bundles()[name] / "program.json")
+def shipped() -> Program:
+    """The default model, which the page in the documentation shows."""
+    return load_program(default_bundle() / "program.json")
 
 
 @pytest.fixture(scope="module")
