@@ -34,7 +34,7 @@ class FloatNetwork:
     labels : tuple of str
         Class names, the normal class first.
     context : int
-        0, 5 with RR context, or 13 values of `firmware_sim.context`.
+        0, 5 with RR context, or 12 values of `firmware_sim.context`.
     conv_bound : str
         `l1` (sum |w| + |b| <= 1 per output channel), `tanh` (each weight by itself) or `none`.
     activation : str
@@ -151,7 +151,7 @@ class FloatNetwork:
         ----------
         x : (n, window)
             Beats, q / 128.
-        context : (n, 5 or 13) or None
+        context : (n, 5 or 12) or None
             Context, c / 128; needed when the network uses it, of which the first values are taken.
 
         Returns

@@ -78,7 +78,7 @@ def calibrate(
     network : FloatNetwork
     x : (n, window)
         Training beats in [-1, 1]; a few thousand are enough.
-    context : (n, 5 or 13) or None
+    context : (n, 5 or 12) or None
     method : str
         `minmax`, `percentile` or `mse`.
 

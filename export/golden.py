@@ -138,7 +138,7 @@ def make_golden(program: Program, q: Int8 | None = None, context: Int8 | None = 
     program : Program
     q : (n, window) int8, optional
         Real beats to keep; a few dozen, each takes about 12 kB at 360 Hz.
-    context : (n, 5 or 13) int8, optional
+    context : (n, 5 or 12) int8, optional
         Their context, of which the program takes its first values; needed with `q` when it does.
     """
     real = np.zeros((0, program.window), np.int8) if q is None else q

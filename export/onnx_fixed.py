@@ -7,7 +7,7 @@ that. Where a pool can exceed it (a tanh bound, a long window) that pool is summ
 for fp16 or TF32.
 
 Input `beat` (batch, window) float32 holds the integers of `firmware_sim.beat.normalize`, -127 ...
-127; `context` (batch, 5 or 13) float32 those of `firmware_sim.context`. A program without branches
+127; `context` (batch, 5 or 12) float32 those of `firmware_sim.context`. A program without branches
 has no `beat`, one without context no `context`. Outputs are `scores` (batch, classes) int32 and
 `label` (batch,) int64, an index into the labels.
 """

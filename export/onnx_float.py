@@ -4,7 +4,7 @@ The same graph as `calib.float_network.FloatNetwork.forward`, in float32: gains 
 rounding. It is close to the integer program and is not it: `model.fixed.onnx` and `model.int.onnx`
 are.
 
-Input `beat` (batch, window) float32 holds q / 128 in [-1, 1]; `context` (batch, 5 or 13) the
+Input `beat` (batch, window) float32 holds q / 128 in [-1, 1]; `context` (batch, 5 or 12) the
 context / 128, each only where the network takes it. The output `logits` (batch, classes) is on the
 scale of scores / 2**14; probabilities are softmax(logit_scale * logits).
 """

@@ -5,7 +5,7 @@ can be negative a multiple of the divisor that makes them non-negative), Div by 
 truncates, and on non-negative numbers that is the floor. The writer checks that every sum fits
 int32.
 
-Input `beat` (batch, window) int32, -127 ... 127; `context` (batch, 5 or 13) int32, each only where
+Input `beat` (batch, window) int32, -127 ... 127; `context` (batch, 5 or 12) int32, each only where
 the program takes it. Outputs are `scores` (batch, classes) int32 and `label` (batch,) int64, an
 index into the labels.
 """

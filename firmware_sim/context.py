@@ -1,4 +1,4 @@
-"""What a beat's neighbours say of it: thirteen Q0.7 values of rhythm and shape, by name."""
+"""What a beat's neighbours say of it: twelve Q0.7 values of rhythm and shape, by name."""
 
 from collections.abc import Sequence
 
@@ -13,12 +13,11 @@ CONTEXT_NAMES = (
     "RR before against slow mean",
     "RR one earlier against slow mean",
     "RR after against slow mean",
-    "RR before against last ten",
-    "slow mean against one second",
     "RR after against RR before",
     "RR before against one earlier",
-    "RR before against longest of ten",
-    "irregularity",
+    "RR before against shortest of 32",
+    "irregularity of 16",
+    "irregularity of 32",
     "P size",
     "QRS difference",
     "T difference",
@@ -49,6 +48,6 @@ def beat_contexts(
 
     Returns
     -------
-    (n, 13) int8
+    (n, 12) int8
     """
     return np.concatenate([contexts(r_peaks, fs), shapes(windows, known)], axis=1)

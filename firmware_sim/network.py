@@ -35,7 +35,7 @@ class Output:
         `beat` (n, W); `P.conv` ... `global.conv` (n, 4, positions), the accumulators before ReLU;
         `P.sum` ... (n, 4, tokens), the exact sums of the pools; `P.pool` ... the same shifted and
         clipped; `tokens.0` (n, 4, 8); `tokens.1` ... after each token layer; `mean` (n, 4);
-        `context` (n, 5 or 13) if used; `hidden` (n, units) if there is such a layer; `scores`.
+        `context` (n, 5 or 12) if used; `hidden` (n, units) if there is such a layer; `scores`.
         Without branches it begins with `context`.
     """
 
@@ -190,7 +190,7 @@ def run(
     program : Program
     q : (n, window) int8
         Beats in -127 ... 127, as `firmware_sim.beat.normalize` makes them.
-    context : (n, 5 or 13) int8, optional
+    context : (n, 5 or 12) int8, optional
         Context as `firmware_sim.context` makes it; needed when the program uses it, ignored when
         not. A program that takes fewer values takes the first ones.
     layers : bool

@@ -65,7 +65,7 @@ class Beat:
     rr_s : float or None
         The same in seconds.
     context : tuple of int
-        The five RR values in Q0.7, or all thirteen values of rhythm and shape, that the program
+        The five RR values in Q0.7, or all twelve values of rhythm and shape, that the program
         took; empty for a program without context.
     quality : str
         Of the window: ``"good"``; ``"flat"``, it spans fewer than 8 counts; ``"clipped"``, it stays

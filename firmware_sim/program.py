@@ -19,8 +19,8 @@ from firmware_sim.formats import FRACTION_BITS, ONE, Q7_MAX
 from firmware_sim.shape import BINS
 
 FORMAT = "ecgedge-program"
-VERSION = 2
-"""Version 2 added the hidden layer and programs without branches; others are written as 1."""
+VERSION = 3
+"""Version 2 added the hidden layer, 3 has other context values; programs without both are still 1."""
 
 BRANCHES = ("P", "QRS", "T", "global")
 TAPS = 4
@@ -197,7 +197,7 @@ class Program:
     head : Head
         Scores on the scale 2**-14.
     context : int
-        0, 5 for a program that uses the five RR values, 13 for all of `firmware_sim.context`.
+        0, 5 for a program that uses the five RR values, 12 for all of `firmware_sim.context`.
     threshold : int or None
         Two classes: `score1 - score0 >= threshold` is class 1. None for more classes.
     logit_scale : int
@@ -357,7 +357,7 @@ def content_of(program: Program) -> dict[str, Any]:
     second = {} if hidden is None else {"hidden": _layer_content(hidden)}
     return {
         "format": FORMAT,
-        "version": VERSION if second else 1,
+        "version": VERSION if second or program.context else 1,
         "name": program.name,
         "task": program.task,
         "fs": program.fs,

@@ -109,6 +109,11 @@ def _content(text: str | bytes, source: str) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise EcgedgeError(f"{source} is not an ecgedge program; expected format {FORMAT!r}.")
     version = _version(content, source)
+    if version < VERSION and content.get("context"):
+        raise EcgedgeError(
+            f"{source} has format version {version}, whose context values were others; "
+            "train and export it again."
+        )
     stated = content.pop("checksum", None)
     _keys(content, KEYS | {"hidden"} if version > 1 else KEYS, source)
     if stated != checksum_of(content):

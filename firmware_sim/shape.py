@@ -4,7 +4,7 @@ A window is summed into 60 bins of a sixtieth of a second around the R peak, its
 it is scaled to Q0.7 by its own largest bin. A running template of such beats is kept, in 1/64. Four
 Q0.7 values follow:
 
-0. P: mean absolute value of the beat before the QRS complex (350 to 83 ms before the R peak), where
+0. P: mean absolute value of the beat before the QRS complex (233 to 100 ms before the R peak), where
    a P wave is or is missing, fourfold; the template has no say in it;
 1. QRS: mean absolute difference over the QRS complex (133 ms either side), twofold;
 2. T: mean absolute difference after it (167 to 433 ms after the R peak), fourfold;
@@ -28,8 +28,8 @@ from firmware_sim.rhythm import deviation
 
 SHAPE_SIZE = 4
 BINS = 60
-P_BINS, QRS_BINS, T_BINS = (9, 25), (22, 38), (40, 56)
-"""Half-open ranges of bins, sixteen each; the R peak is the first sample of bin 30."""
+P_BINS, QRS_BINS, T_BINS = (16, 24), (22, 38), (40, 56)
+"""Half-open ranges of bins, eight and sixteen; the R peak is the first sample of bin 30."""
 TEMPLATE_BITS = 6
 """The template is kept in 1/64."""
 REGION_BITS = 4
@@ -42,7 +42,8 @@ LIKE_BELOW = 30
 AREA_SHIFT = 4
 """The mean area moves 2**-4 of the way to each new one."""
 AREA_FRACTION_BITS = 4
-P_GAIN_BITS, QRS_GAIN_BITS, T_GAIN_BITS = 2, 1, 2
+P_GAIN_BITS, QRS_GAIN_BITS, T_GAIN_BITS = 3, 1, 2
+"""Of sums over 2**REGION_BITS bins; the P region is half as long."""
 
 Ints = NDArray[np.int64]
 

@@ -40,7 +40,7 @@ class BeatSet:
         row reaches beyond the record, the first or last sample is repeated.
     q : ndarray of int8, shape (n, window)
         The input of the integer program, in [-127, 127] (`firmware_sim.beat.normalize`).
-    context : ndarray of int8, shape (n, 13)
+    context : ndarray of int8, shape (n, 12)
         Rhythm and shape (`firmware_sim.context`) among all beats of the record; programs with RR
         context alone take the first five.
     symbol : ndarray of '<U1', shape (n,)

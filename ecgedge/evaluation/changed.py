@@ -45,7 +45,7 @@ class Cut:
     Attributes
     ----------
     q : ndarray of int8, shape (n, window)
-    context : ndarray of int8, shape (n, 13)
+    context : ndarray of int8, shape (n, 12)
     y : ndarray of int64, shape (n,)
         Label index; the number of labels for a beat that the reference does not have.
     record : ndarray of int64, shape (n,)

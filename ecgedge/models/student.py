@@ -58,7 +58,7 @@ class StudentConfig:
     depth : int
         Token layers, 1 to 3; without meaning without branches.
     context : int
-        0, 5 (RR context) or 13 values of `firmware_sim.context`.
+        0, 5 (RR context) or 12 values of `firmware_sim.context`.
     branches : bool
         False for a student that sees the beat through its context alone.
     hidden : int
@@ -247,7 +247,7 @@ class SegmentStudent(nn.Module):
         ----------
         q : Tensor (batch, window)
             Beats as Q0.7 integers held in floats.
-        context : Tensor (batch, 5 or 13), optional
+        context : Tensor (batch, 5 or 12), optional
             Context as Q0.7 integers held in floats; needed when the student uses it, of which the
             first values are taken.
         fixed : bool

@@ -40,7 +40,7 @@ class ResNet1d18(nn.Module):
     ----------
     classes : int
     context : int
-        0, 5 or 13 context values joined to the embedding before the last layer.
+        0, 5 or 12 context values joined to the embedding before the last layer.
     """
 
     starts = 1

@@ -29,7 +29,7 @@ def integer_layers(student: SegmentStudent, q: Integers, context: Integers | Non
     student : SegmentStudent
         With one start, in evaluation mode.
     q : (n, window) int8
-    context : (n, 5 or 13) int8 or None
+    context : (n, 5 or 12) int8 or None
 
     Returns
     -------

@@ -36,7 +36,7 @@ def calibrate_gains(
         gain below 0 is not chosen, so that wider bounds clip in the pool.
     q : Tensor (n, window)
         A few thousand beats.
-    context : Tensor (n, 5 or 13) or None
+    context : Tensor (n, 5 or 12) or None
     method : str
         Key of `calib.ranges.METHODS`.
 

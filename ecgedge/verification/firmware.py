@@ -168,7 +168,7 @@ class Firmware:
         Parameters
         ----------
         q : (n, window) int8
-        context : (n, 5 or 13) int8 or None
+        context : (n, 5 or 12) int8 or None
 
         Returns
         -------
@@ -187,7 +187,7 @@ class Firmware:
         ----------
         counts : (n, window) integers
             In the range of int16.
-        context : (n, 5 or 13) int8 or None
+        context : (n, 5 or 12) int8 or None
         """
         output = self.run(window_input(self.program, counts, context)).output
         sizes = len(self.program.labels), shape_values(self.program)

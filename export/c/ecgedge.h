@@ -168,7 +168,7 @@ bool ecgedge_flush(ecgedge_state *state, ecgedge_beat *beat);
  *
  * window:  ECGEDGE_WINDOW counts, the R peak at [ECGEDGE_WINDOW / 2]; NULL will do for a program that
  *          sees the beat through its context alone (ECGEDGE_LAYERS 0).
- * context: ECGEDGE_CONTEXT values in -127 ... 127: five or nine of the rhythm, four of the shape; NULL
+ * context: ECGEDGE_CONTEXT values in -127 ... 127: five or eight of the rhythm, four of the shape; NULL
  *          for a program without (ECGEDGE_CONTEXT 0).
  * scores:  receives ECGEDGE_LABELS scores; may be NULL.
  * Returns the label's index.

@@ -8,7 +8,7 @@
  *
  * beat() is the place of an `ecgedge_beat` (ecgedge.h), little-endian: sample and decided_at at 0
  * and 4, the scores from 8 on, four bytes each; then, one after the other, rr in two bytes, five or
- * thirteen of context, label, quality and search_back.
+ * twelve of context, label, quality and search_back.
  */
 #include "ecgedge.h"
 

@@ -20,7 +20,7 @@ def prove_stream(fs: int, window: int, context: int = RR_SIZE) -> tuple[Quantity
     window : int
         Samples in a beat.
     context : int
-        Context values of the program: with all thirteen, the other rhythm values and `shape.` too.
+        Context values of the program: with all twelve, the other rhythm values and `shape.` too.
 
     Returns
     -------

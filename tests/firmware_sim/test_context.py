@@ -1,4 +1,4 @@
-"""All thirteen values of a beat: rhythm first, then shape."""
+"""All twelve values of a beat: rhythm first, then shape."""
 
 import numpy as np
 from hypothesis import given, settings

@@ -196,7 +196,7 @@ def test_after_a_gap_the_first_beat_is_the_template_again() -> None:
     assert [b.context for b in after] == [b.context for b in run(program, other)]
 
 
-def test_a_context_of_five_is_the_beginning_of_the_thirteen() -> None:
+def test_a_context_of_five_is_the_beginning_of_the_twelve() -> None:
     counts, _ = heart(360, 30)
     few, all_values = (
         [b.context for b in run(random_program(1, context=size), counts)]

@@ -81,7 +81,7 @@ class WasmLibrary:
         self._layered: bytes | None = None
 
     def network(self, q: Int8, context: Int8 | None) -> Table:
-        """Run beats (n, window) with contexts (n, 5 or 13): (n,) of `layers_type`."""
+        """Run beats (n, window) with contexts (n, 5 or 12): (n,) of `layers_type`."""
         if self._layered is None:
             harness = (HARNESS / "library.c").read_text()
             sources = library_files(self.program) | {"library.c": harness}

@@ -343,7 +343,7 @@ def test_nothing_on_the_way_is_larger_than_what_is_proved(kind):
     assert Traced.ends[1] > 1 << 16
 
 
-# Rhythm and shape of programs with thirteen context values
+# Rhythm and shape of programs with twelve context values
 
 
 def shape_bounds(window: int) -> dict[str, Interval]:
