@@ -20,7 +20,7 @@ from firmware_sim.shape import BINS
 
 FORMAT = "ecgedge-program"
 VERSION = 3
-"""Version 2 added the hidden layer, 3 has other context values; programs without both are still 1."""
+"""2 added the hidden layer, 3 has other context values; programs without both are still 1."""
 
 BRANCHES = ("P", "QRS", "T", "global")
 TAPS = 4

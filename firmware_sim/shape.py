@@ -4,8 +4,8 @@ A window is summed into 60 bins of a sixtieth of a second around the R peak, its
 it is scaled to Q0.7 by its own largest bin. A running template of such beats is kept, in 1/64. Four
 Q0.7 values follow:
 
-0. P: mean absolute value of the beat before the QRS complex (233 to 100 ms before the R peak), where
-   a P wave is or is missing, fourfold; the template has no say in it;
+0. P: mean absolute value of the beat 233 to 100 ms before the R peak, where a P wave is or is
+   missing, fourfold; the template has no say in it;
 1. QRS: mean absolute difference over the QRS complex (133 ms either side), twofold;
 2. T: mean absolute difference after it (167 to 433 ms after the R peak), fourfold;
 3. area: the sum of the absolute bins of the QRS complex before scaling, against its running mean,
