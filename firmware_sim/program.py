@@ -20,7 +20,7 @@ from firmware_sim.shape import BINS
 
 FORMAT = "ecgedge-program"
 VERSION = 3
-"""2 added the hidden layer, 3 has other context values; programs without both are still 1."""
+"""2 added the hidden layer, 3 has other context values; programs without them keep 2 and 1."""
 
 BRANCHES = ("P", "QRS", "T", "global")
 TAPS = 4
@@ -357,7 +357,7 @@ def content_of(program: Program) -> dict[str, Any]:
     second = {} if hidden is None else {"hidden": _layer_content(hidden)}
     return {
         "format": FORMAT,
-        "version": VERSION if second or program.context else 1,
+        "version": VERSION if program.context else 2 if second else 1,
         "name": program.name,
         "task": program.task,
         "fs": program.fs,

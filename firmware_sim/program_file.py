@@ -28,7 +28,7 @@ KEYS = {
     "format", "version", "name", "task", "fs", "window", "labels", "context", "threshold",
     "logit_scale", "branches", "layers", "mean_shift", "head",
 }  # fmt: skip
-"""Of version 1; version 2 has a hidden layer besides."""
+"""Of version 1; version 2 has a hidden layer besides, version 3 has one or none."""
 LAYER_KEYS = {"weight", "bias", "shift"}
 
 
@@ -115,7 +115,8 @@ def _content(text: str | bytes, source: str) -> dict[str, Any]:
             "train and export it again."
         )
     stated = content.pop("checksum", None)
-    _keys(content, KEYS | {"hidden"} if version > 1 else KEYS, source)
+    second = {1: set(), 2: {"hidden"}}.get(version, {"hidden"} & content.keys())
+    _keys(content, KEYS | second, source)
     if stated != checksum_of(content):
         raise EcgedgeError(
             f"{source} does not match its checksum: it was changed after it was written; "

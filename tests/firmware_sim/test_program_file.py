@@ -16,14 +16,31 @@ def test_a_program_reads_back_equal(program):
     assert program_from_json(program_to_json(program)) == program
 
 
-def test_only_a_program_with_a_hidden_layer_is_of_version_2():
-    for shape, version in (({}, 1), ({"context": 13}, 1), ({"hidden": 3}, 2)):
-        content = json.loads(program_to_json(random_program(0, **shape)))
-        assert content["version"] == version
-        assert ("hidden" in content) == (version == 2)
+@pytest.mark.parametrize(
+    ("shape", "version"),
+    [
+        ({"context": 0}, 1),
+        ({"context": 0, "hidden": 3}, 2),
+        ({"context": 5}, 3),
+        ({"context": 12}, 3),
+        ({"context": 12, "hidden": 3}, 3),
+    ],
+)
+def test_the_version_is_the_least_that_has_what_the_program_has(shape, version):
+    content = json.loads(program_to_json(random_program(0, **shape)))
+    assert content["version"] == version
+    assert ("hidden" in content) == ("hidden" in shape)
 
 
-WITHOUT_BRANCHES = {"context": 13, "hidden": 8, "branches": False}
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("context", [5, 12])
+def test_context_values_of_older_versions_were_others(context, version):
+    text = with_change(lambda c: c.update(version=version), context=context, hidden=version - 1)
+    with pytest.raises(EcgedgeError, match="context values were others; train and export"):
+        program_from_json(text)
+
+
+WITHOUT_BRANCHES = {"context": 12, "hidden": 8, "branches": False}
 
 
 @pytest.mark.parametrize(
@@ -47,7 +64,7 @@ WITHOUT_BRANCHES = {"context": 13, "hidden": 8, "branches": False}
         ),
         ({"hidden": 3}, lambda c: c.update(branches=[]), "belong together"),
         ({"hidden": 3}, lambda c: c["head"]["weight"][0].append(1), "array of integers"),
-        ({"context": 13}, lambda c: c.update(branches=[], layers=[], mean_shift=0), "hidden layer"),
+        ({"context": 12}, lambda c: c.update(branches=[], layers=[], mean_shift=0), "hidden layer"),
     ],
 )
 def test_malformed_programs_with_other_layers_are_refused(shape, change, reason):
@@ -104,8 +121,9 @@ def set_weight(value):
         (lambda c: c.update(context=3), "context"),
         (lambda c: c.update(layers=[]), "token layers"),
         (lambda c: c.update(name="a\nb"), "printable"),
-        (lambda c: c.update(version=3), "upgrade"),
-        (lambda c: c.update(version=2), "missing hidden"),
+        (lambda c: c.update(version=4), "upgrade"),
+        (lambda c: c.update(version=2, context=0), "missing hidden"),
+        (lambda c: c.update(version=1, context=0, hidden={}), "unknown hidden"),
         (lambda c: c.update(version=0), "never existed"),
         (lambda c: c.update(version=None), "version"),
         (lambda c: c.update(format="other"), "not an ecgedge program"),
