@@ -8,6 +8,8 @@ that never falls, end by end, and is exact.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from firmware_sim.formats import rshift
+
 WIDTHS = (16, 32)
 """Bits of the integers that programs are run with."""
 
@@ -97,6 +99,27 @@ def least(*values: Interval | int) -> Interval:
 def greatest(*values: Interval | int) -> Interval:
     """Return what the largest of some numbers can be."""
     return rising(lambda *ends: max(ends), *values)
+
+
+def step(what: str, kept: Interval, target: Interval, *shifts: int) -> Interval:
+    """Return what is added and rounded where a kept value moves 2**-shift of the way to a target.
+
+    Raises
+    ------
+    ValueError
+        When one step leads out of the interval of the kept value.
+    """
+    for shift in shifts:
+        moved = rising(lambda t, x, s=shift: t + rshift(x - t, s), kept, target)
+        if moved not in kept:
+            raise ValueError(f"the {what} leaves {kept} for {moved} in one step")
+    change = target - kept
+    return hull(change, *(change + rounding(shift) for shift in shifts))
+
+
+def rounding(shift: int) -> int:
+    """Return what is added before a rounding right shift."""
+    return (1 << shift) >> 1
 
 
 def width_of(low: int, high: int) -> int:

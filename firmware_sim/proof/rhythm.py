@@ -1,8 +1,8 @@
 """Every value of the RR arithmetic and of a window's quality, for all streams, as in a step."""
 
-from firmware_sim.formats import ONE, Q7_MAX, rdiv, rshift
+from firmware_sim.formats import ONE, Q7_MAX, rdiv
 from firmware_sim.proof.detector import SPAN
-from firmware_sim.proof.interval import Interval, Quantity, hull, least, quantity, rising
+from firmware_sim.proof.interval import Interval, Quantity, hull, least, quantity, step
 from firmware_sim.proof.times import Times
 from firmware_sim.rhythm import (
     IRREGULAR_GAIN,
@@ -12,6 +12,9 @@ from firmware_sim.rhythm import (
     SLOW_FRACTION_BITS,
     SLOW_SHIFT,
 )
+
+SHIFTS = (*range(LAST.bit_length()), SLOW_SHIFT)
+"""Of the slow mean: bits of the number of intervals so far below 32, then its own."""
 
 
 def prove_deviation(name: str, x: Interval, reference: Interval) -> list[Quantity]:
@@ -31,18 +34,14 @@ def prove_deviation(name: str, x: Interval, reference: Interval) -> list[Quantit
     ]
 
 
-def _more_values(counted: Interval, slow: Interval, timeout: int) -> list[Quantity]:
-    """The values after the first five: intervals against each other, and how irregular they are."""
-    after = Interval(1, timeout)
+def _more_values(counted: Interval, slow: Interval) -> list[Quantity]:
+    """The values after the first five: against the shortest, and how irregular intervals are."""
     change = Interval(0, counted.high - counted.low)
     scaled = change * (ONE * IRREGULAR_GAIN << SLOW_FRACTION_BITS)
     irregular = Interval(rdiv(scaled.low, slow.high), rdiv(scaled.high, slow.low))
     return [
-        quantity("rhythm.after_counted", after, "at most the time-out"),
-        *prove_deviation("rhythm.after_before", after, counted),
-        *prove_deviation("rhythm.before_earlier", counted, counted),
-        *prove_deviation("rhythm.before_longest", counted, counted),
-        quantity("rhythm.irregular", change, "neighbours among the last ten; so their median"),
+        *prove_deviation("rhythm.before_shortest", counted, counted),
+        quantity("rhythm.irregular", change, "of neighbours; so both medians"),
         quantity("rhythm.irregular.scaled", scaled, "128 * 4 * 16 times the median"),
         quantity(
             "rhythm.irregular.numerator",
@@ -83,30 +82,28 @@ def prove_rhythm(times: Times, context: int = RR_SIZE) -> tuple[Quantity, ...]:
     counted = least(rr, RR_MAX_S * fs)
     scaled = counted << SLOW_FRACTION_BITS
     slow = scaled
-    moved = rising(lambda mean, x: mean + rshift(x - mean, SLOW_SHIFT), slow, scaled)
-    if moved not in slow:
-        raise ValueError(f"the slow mean leaves {slow} for {moved} in one step")
-    total = Interval(counted.low, LAST * counted.high)
+    change = hull(scaled, step("slow mean", slow, scaled, *SHIFTS))
     after = Interval(1, times.interval_after)
-    second = Interval(fs << SLOW_FRACTION_BITS, fs << SLOW_FRACTION_BITS)
+    after_counted = Interval(1, times.timeout)
     return (
         quantity("rhythm.rr", rr, "R peaks strictly increase; at most interval_max"),
         quantity("rhythm.counted", counted, "at most 4 s"),
         quantity("rhythm.scaled", scaled, "in 1/16 sample"),
         quantity("rhythm.slow", Interval(0, slow.high), "0: unknown; moves toward scaled"),
+        quantity("rhythm.known", Interval(0, LAST), "saturates"),
         quantity(
             "rhythm.change",
-            (scaled - slow) + (1 << (SLOW_SHIFT - 1)),
-            "scaled - slow, then the half that rounds the shift",
+            change,
+            "scaled - slow, then the half that rounds the shift; the first interval from 0",
         ),
         quantity("rhythm.timeout", Interval(0, times.timeout), "2 slow / 16, rounded up"),
-        quantity("rhythm.sum", total, "ten counted intervals at most"),
         quantity("rhythm.after", after, "found by the deadline, or the time-out"),
         *prove_deviation("rhythm.before_slow", scaled, slow),
         *prove_deviation("rhythm.after_slow", after << SLOW_FRACTION_BITS, slow),
-        *prove_deviation("rhythm.before_ten", total, total),
-        *prove_deviation("rhythm.slow_second", slow, second),
-        *(_more_values(counted, slow, times.timeout) if context > RR_SIZE else ()),
+        quantity("rhythm.after_counted", after_counted, "at most the time-out"),
+        *prove_deviation("rhythm.after_before", after_counted, counted),
+        *prove_deviation("rhythm.before_earlier", counted, counted),
+        *(_more_values(counted, slow) if context > RR_SIZE else ()),
         quantity("rhythm.context", Interval(-Q7_MAX, Q7_MAX), "saturates"),
         quantity("quality.span", Interval(0, SPAN), "largest minus smallest count"),
         quantity("quality.run", Interval(0, times.window), "samples at a rail in a row"),

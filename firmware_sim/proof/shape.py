@@ -10,7 +10,15 @@ and a bin by the largest one.
 
 from firmware_sim.formats import Q7_MAX, rdiv, rshift
 from firmware_sim.proof.beat import SAMPLE
-from firmware_sim.proof.interval import Interval, Quantity, hull, quantity, rising
+from firmware_sim.proof.interval import (
+    Interval,
+    Quantity,
+    hull,
+    quantity,
+    rising,
+    rounding,
+    step,
+)
 from firmware_sim.proof.rhythm import prove_deviation
 from firmware_sim.shape import (
     AREA_FRACTION_BITS,
@@ -19,18 +27,18 @@ from firmware_sim.shape import (
     LEARNING_BEATS,
     LEARNING_SHIFT,
     LIKE_SHIFT,
+    P_BINS,
     P_GAIN_BITS,
     QRS_BINS,
     QRS_GAIN_BITS,
     REGION_BITS,
+    T_BINS,
     T_GAIN_BITS,
     TEMPLATE_BITS,
     UNLIKE_SHIFT,
     area_bits,
     bin_samples,
 )
-
-REGION = 1 << REGION_BITS
 
 
 def _centered(size: int) -> Interval:
@@ -49,34 +57,15 @@ def _centered(size: int) -> Interval:
     return Interval(low, high)
 
 
-def _rounding(shift: int) -> int:
-    return (1 << shift) >> 1
-
-
-def _step(what: str, kept: Interval, target: Interval, *shifts: int) -> Interval:
-    """Return what is added and rounded on the way of a kept value toward a target.
-
-    Raises
-    ------
-    ValueError
-        When one step leads out of the interval of the kept value.
-    """
-    for shift in shifts:
-        moved = rising(lambda t, x, s=shift: t + rshift(x - t, s), kept, target)
-        if moved not in kept:
-            raise ValueError(f"the {what} leaves {kept} for {moved} in one step")
-    change = target - kept
-    return hull(change, *(change + _rounding(shift) for shift in shifts))
-
-
-def _size(name: str, values: Interval, shift: int) -> list[Quantity]:
-    """The mean absolute value of a region of sixteen bins, before it is clipped."""
-    total = hull(0, abs(values) * REGION)
+def _size(name: str, region: tuple[int, int], values: Interval, shift: int) -> list[Quantity]:
+    """The absolute values of a region of bins, summed and shifted, before it is clipped."""
+    count = region[1] - region[0]
+    total = hull(0, abs(values) * count)
     return [
         quantity(
             f"shape.{name}.size",
-            hull(total, total + _rounding(shift)),
-            "sixteen absolute values, and the half that rounds the shift",
+            hull(total, total + rounding(shift)),
+            f"{count} absolute values, and the half that rounds the shift",
         ),
         quantity(
             f"shape.{name}.mean",
@@ -152,21 +141,21 @@ def prove_shape(window: int) -> tuple[Quantity, ...]:
     scaled = Interval(-Q7_MAX, Q7_MAX)
     template = target = scaled << TEMPLATE_BITS
     difference = target - template
-    change = _step("template", template, target, LEARNING_SHIFT, LIKE_SHIFT, UNLIKE_SHIFT)
-    area_change = _step("mean area", area_scaled, area_scaled, AREA_SHIFT)
+    change = step("template", template, target, LEARNING_SHIFT, LIKE_SHIFT, UNLIKE_SHIFT)
+    area_change = step("mean area", area_scaled, area_scaled, AREA_SHIFT)
     reference = Interval(1, area_scaled.high)
     return (
         *_bins(size),
         quantity("shape.area.sum", area_sum, f"{region} absolute bins, at most the largest each"),
-        quantity("shape.area.rounded", area_sum + _rounding(shift), "with the half that rounds"),
+        quantity("shape.area.rounded", area_sum + rounding(shift), "with the half that rounds"),
         quantity("shape.area", area, "shifted: less than 2**18"),
         quantity("shape.area.scaled", area_scaled, "in 1/16"),
-        *_size("p", scaled, REGION_BITS - P_GAIN_BITS),
+        *_size("p", P_BINS, scaled, REGION_BITS - P_GAIN_BITS),
         quantity("shape.taken", Interval(0, LEARNING_BEATS), "saturates"),
         quantity("shape.target", target, "the beat in 1/64"),
         quantity("shape.difference", difference, "target - template"),
-        *_size("qrs", difference, TEMPLATE_BITS + REGION_BITS - QRS_GAIN_BITS),
-        *_size("t", difference, TEMPLATE_BITS + REGION_BITS - T_GAIN_BITS),
+        *_size("qrs", QRS_BINS, difference, TEMPLATE_BITS + REGION_BITS - QRS_GAIN_BITS),
+        *_size("t", T_BINS, difference, TEMPLATE_BITS + REGION_BITS - T_GAIN_BITS),
         quantity("shape.value", Interval(0, Q7_MAX), "of the three regions, clipped at 127"),
         *prove_deviation("shape.area_mean", area_scaled, reference),
         quantity("shape.change", change, "target - template, then the half that rounds the shift"),

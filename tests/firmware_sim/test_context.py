@@ -12,8 +12,8 @@ from tests.firmware_sim.test_shape import hostile_windows
 
 
 def test_the_sizes_are_those_that_programs_may_take():
-    assert (RHYTHM_SIZE, SHAPE_SIZE, CONTEXT_SIZE) == (9, 4, 13)
-    assert CONTEXT_SIZES == (0, RR_SIZE, CONTEXT_SIZE) == (0, 5, 13)
+    assert (RHYTHM_SIZE, SHAPE_SIZE, CONTEXT_SIZE) == (8, 4, 12)
+    assert CONTEXT_SIZES == (0, RR_SIZE, CONTEXT_SIZE) == (0, 5, 12)
     assert len(set(CONTEXT_NAMES)) == CONTEXT_SIZE
 
 

@@ -119,7 +119,7 @@ def test_a_program_takes_the_first_values_of_a_longer_context():
     short = random_program(8, context=5)
     assert np.array_equal(run(short, q, context).scores, run(short, q, context[:, :5]).scores)
     with pytest.raises(EcgedgeError, match="shape"):
-        run(random_program(8, context=CONTEXT_SIZE), q, context[:, :12])
+        run(random_program(8, context=CONTEXT_SIZE), q, context[:, :11])
 
 
 def test_ties_go_to_the_lowest_label_and_the_threshold_is_inclusive():

@@ -17,8 +17,8 @@ def test_the_published_sizes_are_exact():
     for (classes, context, depth), parameters in sizes.items():
         program = random_program(0, classes=classes, context=context, depth=depth)
         assert program.parameters == parameters
-    program = random_program(0, classes=4, context=13, hidden=8, branches=False)
-    assert program.parameters == 13 * 8 + 8 + 8 * 4 + 4 == 148
+    program = random_program(0, classes=4, context=12, hidden=8, branches=False)
+    assert program.parameters == 12 * 8 + 8 + 8 * 4 + 4 == 140
 
 
 def test_segments_at_360_are_those_of_the_definition():

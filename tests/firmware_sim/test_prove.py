@@ -159,7 +159,7 @@ def test_partial_sums_of_the_hidden_layer_are_in_the_order_of_its_inputs():
 
 
 def test_the_beats_that_a_program_without_branches_ignores_are_one():
-    program = random_program(5, context=13, hidden=8, branches=False)
+    program = random_program(5, context=12, hidden=8, branches=False)
     assert worst_beats(program).shape == (1, 360)
     assert worst_contexts(random_program(5)).shape == (0, 5)
 

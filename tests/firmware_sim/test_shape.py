@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from firmware_sim.shape import LIKE_BELOW, Shape, area_bits, bins, shapes
 
 INT16 = (-(1 << 15), (1 << 15) - 1)
-P, QRS, T = range(9, 25), range(22, 38), range(40, 56)
+P, QRS, T = range(16, 24), range(22, 38), range(40, 56)
 WINDOWS = [60, 61, 119, 120, 125, 128, 250, 257, 360, 361, 500, 999, 4096]
 Seen = Callable[[str, int], None]
 
@@ -71,10 +71,11 @@ class PlainShape:
         return scaled, tell("area", rounded(area, 1 << self.bits))
 
     def size_of(self, name: str, values: Sequence[int], gain: int, one: int) -> int:
-        """The mean absolute value of sixteen, times a gain, where `one` stands for 1."""
+        """The mean absolute value of a region, times a gain, where `one` stands for 1."""
         total = self.tell(f"{name}.size", sum(map(abs, values)))
-        self.tell(f"{name}.size", total + 8 * one // gain)
-        return self.tell("value", min(rounded(gain * total, 16 * one), 127))
+        self.tell(f"{name}.size", total + len(values) * one // (2 * gain))
+        mean = self.tell(f"{name}.mean", rounded(gain * total, len(values) * one))
+        return self.tell("value", min(mean, 127))
 
     def values(self, scaled: Sequence[int], area: int) -> list[int]:
         p = self.size_of("p", [scaled[i] for i in P], 4, 1)
@@ -288,7 +289,7 @@ def test_every_region_is_read_with_its_own_gain(region):
         beat[place] = -20
         expected = [
             value if place in bins_of_it else 0
-            for bins_of_it, value in ((P, 5), (QRS, 3), (T, 5))  # 20 / 16 times 4, 2 and 4
+            for bins_of_it, value in ((P, 10), (QRS, 3), (T, 5))  # 20 / 8 * 4, 20 / 16 * 2, * 4
         ]
         assert list(shape.values(beat, 1)[:3]) == expected
 

@@ -1,5 +1,8 @@
 """The stream: what is proved for all streams holds on hostile ones, and is attained where said."""
 
+import itertools
+from statistics import median_high
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,9 +13,9 @@ from firmware_sim.detector_timing import FS_MAX_HZ, FS_MIN_HZ, timing
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.pipeline import Pipeline
 from firmware_sim.proof import detector as proof_of_detector
-from firmware_sim.proof import shape as proof_of_shape
+from firmware_sim.proof import rhythm as proof_of_rhythm
 from firmware_sim.proof import times as proof_of_times
-from firmware_sim.proof.interval import Interval
+from firmware_sim.proof.interval import Interval, step
 from firmware_sim.proof.shape import prove_shape
 from firmware_sim.proof.stream import prove_stream
 from firmware_sim.rhythm import RR_MAX_S, Rhythm, contexts
@@ -240,17 +243,18 @@ def test_as_many_beats_wait_as_proved():
 @settings(max_examples=200)
 @given(st.sampled_from([125, 250, 360, 500]), st.data())
 def test_rhythms_stay_in_the_proven_intervals(fs, data):
-    bounds = proven(fs)
+    bounds = {q.name: Interval(q.low, q.high) for q in prove_stream(fs, fs, 12)}
     intervals = data.draw(
-        st.lists(st.integers(1, 8 * fs) | st.sampled_from([1, 4 * fs, 8 * fs]), max_size=40)
+        st.lists(st.integers(1, 8 * fs) | st.sampled_from([1, 4 * fs, 8 * fs]), max_size=60)
     )
     rhythm = Rhythm()
     for rr in intervals:
+        check_step(rhythm, min(rr, 4 * fs), bounds)
         rhythm = rhythm.after(rr, fs)
         assert rhythm.slow in bounds["rhythm.slow"]
         assert rhythm.slow >= 16
         assert all(value in bounds["rhythm.counted"] for value in rhythm.last)
-        assert sum(rhythm.last) in bounds["rhythm.sum"]
+        assert len(rhythm.last) in bounds["rhythm.known"]
         assert rhythm.timeout() in bounds["rhythm.timeout"]
         check_deviations(rhythm, data.draw(st.integers(1, bounds["rhythm.after"].high)), fs, bounds)
     peaks = np.cumsum([0, *intervals])
@@ -258,14 +262,26 @@ def test_rhythms_stay_in_the_proven_intervals(fs, data):
     assert np.abs(contexts(peaks, fs).astype(int)).max(initial=0) <= 127
 
 
+def check_step(rhythm: Rhythm, rr: int, bounds: dict[str, Interval]) -> None:
+    """What `Rhythm.after` computes on the way."""
+    change = 16 * rr - rhythm.slow
+    halves = [0, 1, 2, 4, 8, 16, 64] if rhythm.last else [0]
+    assert all(change + half in bounds["rhythm.change"] for half in halves)
+
+
 def check_deviations(rhythm: Rhythm, after: int, fs: int, bounds: dict[str, Interval]) -> None:
     """What `Rhythm.context` computes on the way, by the names of the proof."""
+    slow, last = rhythm.slow, rhythm.last
+    counted = min(after, rhythm.timeout())
+    assert counted in bounds["rhythm.after_counted"]
     pairs = {
-        "before_slow": (rhythm.last[-1] * 16, rhythm.slow),
-        "after_slow": (after * 16, rhythm.slow),
-        "before_ten": (rhythm.last[-1] * len(rhythm.last), sum(rhythm.last)),
-        "slow_second": (rhythm.slow, fs * 16),
+        "before_slow": (last[-1] * 16, slow),
+        "after_slow": (after * 16, slow),
+        "after_before": (counted, last[-1]),
+        "before_shortest": (last[-1], min(last)),
     }
+    if len(last) > 1:
+        pairs["before_earlier"] = (last[-1], last[-2])
     for name, (x, reference) in pairs.items():
         scaled = 128 * (x - reference)
         numerator, denominator = 2 * scaled + reference, 2 * reference
@@ -274,6 +290,34 @@ def check_deviations(rhythm: Rhythm, after: int, fs: int, bounds: dict[str, Inte
         assert 256 * x + reference in bounds[f"rhythm.{name}.device"], name
         assert denominator in bounds[f"rhythm.{name}.denominator"], name
         assert numerator // denominator in bounds[f"rhythm.{name}.quotient"], name
+    for value, count in zip(rhythm.context(after, fs)[6:], (16, 32), strict=True):
+        assert value == check_irregularity(last[-count:], slow, bounds)
+
+
+def check_irregularity(last: tuple[int, ...], slow: int, bounds: dict[str, Interval]) -> int:
+    """What the median of differences becomes on the way."""
+    changes = [abs(b - a) for a, b in itertools.pairwise(last)]
+    assert all(change in bounds["rhythm.irregular"] for change in changes)
+    median = median_high(changes) if changes else 0
+    steps = {
+        ".scaled": 8192 * median,
+        ".numerator": 2 * 8192 * median + slow,
+        ".denominator": 2 * slow,
+        ".device": 256 * (slow + 64 * median) + slow,
+        ".quotient": (2 * 8192 * median + slow) // (2 * slow),
+    }
+    for name, value in steps.items():
+        assert value in bounds[f"rhythm.irregular{name}"], name
+    return min(steps[".quotient"], 127)
+
+
+def test_the_mean_stays_in_its_interval_however_many_intervals_are_known():
+    assert proof_of_rhythm.SHIFTS == (0, 1, 2, 3, 4, 5, 7)
+    lowest, highest = 16, 16 * 4 * 125
+    rhythms = [Rhythm(slow, (1,) * n) for slow in (lowest, highest) for n in range(1, 33)]
+    found = [rhythm.after(rr, 125).slow for rhythm in rhythms for rr in (1, 500)]
+    assert (min(found), max(found)) == (lowest, highest)
+    assert Interval(0, highest) == proven(125)["rhythm.slow"]
 
 
 # Intermediate values
@@ -362,10 +406,11 @@ def test_the_shape_arithmetic_fits_at_every_window(window):
 
 
 def test_shape_is_proved_for_programs_that_use_it_alone():
-    few, every = ({q.name for q in prove_stream(360, 360, size)} for size in (5, 13))
+    few, every = ({q.name for q in prove_stream(360, 360, size)} for size in (5, 12))
     assert few < every
     assert not any(name.startswith("shape.") for name in few)
-    assert {"shape.template", "rhythm.irregular.quotient", "rhythm.after_before.scaled"} <= every
+    others = {"shape.template", "rhythm.irregular.quotient", "rhythm.before_shortest.scaled"}
+    assert others <= every - few
     assert few == {q.name for q in prove_stream(360, 360, 0)}
 
 
@@ -415,45 +460,4 @@ def test_no_bins_lie_farther_from_their_mean(size, heights, data):
 
 def test_a_template_that_leaves_its_interval_proves_nothing():
     with pytest.raises(ValueError, match="the template leaves"):
-        proof_of_shape._step("template", Interval(-10, 10), Interval(-8128, 8128), 3)
-
-
-@given(
-    st.sampled_from([125, 250, 360, 500]),
-    st.lists(st.integers(1, 4000), min_size=1, max_size=30),
-    st.integers(1, 5000),
-)
-@settings(max_examples=100, deadline=None)
-def test_every_step_of_the_other_rhythm_values_stays_inside(fs, rr, after):
-    bounds = {q.name: Interval(q.low, q.high) for q in prove_stream(fs, fs, 13)}
-    rhythm = Rhythm()
-    for interval in rr:
-        rhythm = rhythm.after(interval, fs)
-    slow, last = rhythm.slow, rhythm.last
-    counted = min(after, rhythm.timeout())
-    assert counted in bounds["rhythm.after_counted"]
-    pairs = {"after_before": (counted, last[-1]), "before_longest": (last[-1], max(last))}
-    if len(last) > 1:
-        pairs["before_earlier"] = (last[-1], last[-2])
-    for name, (x, reference) in pairs.items():
-        values = {
-            "scaled": 128 * (x - reference),
-            "numerator": 256 * (x - reference) + reference,
-            "denominator": 2 * reference,
-            "device": 256 * x + reference,
-            "quotient": (256 * (x - reference) + reference) // (2 * reference),
-        }
-        for step, value in values.items():
-            assert value in bounds[f"rhythm.{name}.{step}"], (name, step)
-    irregular = rhythm.irregularity()
-    steps = {
-        "": irregular,
-        ".scaled": 8192 * irregular,
-        ".numerator": 2 * 8192 * irregular + slow,
-        ".denominator": 2 * slow,
-        ".device": 256 * (slow + 64 * irregular) + slow,
-        ".quotient": (2 * 8192 * irregular + slow) // (2 * slow),
-    }
-    for step, value in steps.items():
-        assert value in bounds[f"rhythm.irregular{step}"], step
-    assert rhythm.context(after, fs)[8] == min(steps[".quotient"], 127)
+        step("template", Interval(-10, 10), Interval(-8128, 8128), 3)
