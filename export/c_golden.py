@@ -28,8 +28,8 @@ SEED = 0x1234
 QUALITIES = (GOOD, FLAT, CLIPPED)
 """In the order of `ecgedge.h`."""
 
-PART_S = 7
-"""Seconds of the made-up recording on either side of its gap."""
+BEFORE_S, AFTER_S = 7, 37
+"""Seconds of the made-up recording on either side of its gap: at last more beats than are kept."""
 GAP_SAMPLES = 70_000
 """More than 2**16: the firmware keeps sample numbers modulo that in places."""
 
@@ -147,7 +147,7 @@ class Stream:
 
     Attributes
     ----------
-    part : int
+    before, after : int
         Samples before the gap, and after it.
     gap_to : int
         Number of the first sample after the gap.
@@ -155,7 +155,8 @@ class Stream:
         How many beats, and the checksum over them.
     """
 
-    part: int
+    before: int
+    after: int
     gap_to: int
     beats: int
     crc: int
@@ -177,13 +178,13 @@ def _beat_bytes(beat: Beat) -> bytes:
 
 def stream(program: Program) -> Stream:
     """Run the pipeline on the made-up recording."""
-    part = PART_S * program.fs
-    gap_to = part + GAP_SAMPLES
-    counts = recording(program.fs, 2 * part)
+    before, after = BEFORE_S * program.fs, AFTER_S * program.fs
+    gap_to = before + GAP_SAMPLES
+    counts = recording(program.fs, before + after)
     pipeline = Pipeline(program)
-    beats = pipeline.push(counts[:part]) + pipeline.reset(gap_to)
-    beats += pipeline.push(counts[part:]) + pipeline.flush()
-    return Stream(part, gap_to, len(beats), checksum(beats))
+    beats = pipeline.push(counts[:before]) + pipeline.reset(gap_to)
+    beats += pipeline.push(counts[before:]) + pipeline.flush()
+    return Stream(before, after, gap_to, len(beats), checksum(beats))
 
 
 def _braces(value: Any) -> str:
@@ -227,7 +228,8 @@ def golden_header(program: Program, made_by: str = "ecgedge") -> str:
         "LINES": len(drawn),
         "LINE_LIST": _braces(drawn),
         "PAUSE_MASK": pause_mask(program.fs),
-        "PART": found.part,
+        "BEFORE": found.before,
+        "AFTER": found.after,
         "GAP_TO": f"UINT32_C({found.gap_to})",
         "BEATS": found.beats,
         "CRC": f"INT32_C({found.crc})",

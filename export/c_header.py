@@ -73,6 +73,11 @@ def rhythm_values(program: Program) -> int:
     return min(max(program.context, rhythm.RR_SIZE), rhythm.RHYTHM_SIZE)
 
 
+def rhythm_kept(program: Program) -> int:
+    """RR intervals that the device keeps: the values of all programs look at the last two."""
+    return 2 if rhythm_values(program) == rhythm.RR_SIZE else rhythm.LAST
+
+
 def shape_values(program: Program) -> int:
     """Shape values that the device computes."""
     return max(program.context - rhythm.RHYTHM_SIZE, 0)
@@ -264,6 +269,7 @@ def _shape_of_beats(window: int) -> dict[str, object]:
         "BIN_SAMPLES": shape.bin_samples(window),
         "TEMPLATE_BINS": TEMPLATE_STOP - TEMPLATE_FIRST,
         "P_BIN": shape.P_BINS[0],
+        "P_BINS": shape.P_BINS[1] - shape.P_BINS[0],
         "QRS_BIN": shape.QRS_BINS[0],
         "T_BIN": shape.T_BINS[0],
         "REGION_BITS": shape.REGION_BITS,
@@ -289,6 +295,8 @@ def _beats(program: Program) -> dict[str, object]:
         "SLOW_SHIFT": rhythm.SLOW_SHIFT,
         "SLOW_FRACTION_BITS": rhythm.SLOW_FRACTION_BITS,
         "RHYTHM_LAST": rhythm.LAST,
+        "RHYTHM_FEW": rhythm.FEW,
+        "RHYTHM_KEPT": rhythm_kept(program),
         "RR_MAX": rhythm.RR_MAX_S * program.fs,
         "IRREGULAR_GAIN": rhythm.IRREGULAR_GAIN,
         "RING": ring_size(program),

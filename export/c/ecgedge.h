@@ -109,7 +109,8 @@ typedef struct {
 
 typedef struct {
     uint16_t slow; /* slow mean of the RR interval in 1/16 sample; 0: not known */
-    uint16_t last[ECGEDGE_RHYTHM_LAST]; /* the newest first; 0: there is none yet */
+    uint16_t last[ECGEDGE_RHYTHM_KEPT]; /* the newest first */
+    uint8_t known; /* intervals taken in since the start or a gap, ECGEDGE_RHYTHM_LAST at most */
 } ecgedge_rhythm;
 
 #if ECGEDGE_SHAPE_VALUES

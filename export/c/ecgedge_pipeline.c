@@ -21,7 +21,7 @@
 #define AFTER_PEAK (ECGEDGE_WINDOW - ECGEDGE_WINDOW / 2 - 1)
 
 /* The values of the interval after a beat: against the slow mean, and against the one before it. */
-enum { CONTEXT_AFTER = 2, CONTEXT_STEP = 5 };
+enum { CONTEXT_AFTER = 2, CONTEXT_STEP = 3 };
 
 ECGEDGE_PROMISE(detector_sees_its_history, ECGEDGE_RING >= ECGEDGE_HISTORY);
 ECGEDGE_PROMISE(ring_holds_a_window, ECGEDGE_RING >= ECGEDGE_WINDOW &&
@@ -91,18 +91,14 @@ static ecgedge_time due_at(const ecgedge_pending *pending)
 static void set_after(ecgedge_pending *pending, unsigned rr)
 {
     pending->context[CONTEXT_AFTER] = ecgedge_rhythm_deviation(rr, pending->slow);
-#if ECGEDGE_RHYTHM_VALUES > 5
     pending->context[CONTEXT_STEP] = ecgedge_rhythm_step(pending, rr);
-#endif
 }
 
 /* Say that it is not known. */
 static void forget_after(ecgedge_pending *pending)
 {
     pending->context[CONTEXT_AFTER] = 0;
-#if ECGEDGE_RHYTHM_VALUES > 5
     pending->context[CONTEXT_STEP] = 0;
-#endif
 }
 
 /* Tell a beat that an R peak follows it. After the deadline the interval stays saturated. */
@@ -131,10 +127,7 @@ static void await(ecgedge_pending *pending, const ecgedge_rhythm *rhythm, ecgedg
     if (pending->waits) {
         const unsigned timeout = ecgedge_rhythm_timeout(pending->slow);
         ecgedge_rhythm_context(rhythm, pending->context);
-        pending->context[CONTEXT_AFTER] = ECGEDGE_Q7_MAX; /* as from the time-out on */
-#if ECGEDGE_RHYTHM_VALUES > 5
-        pending->context[CONTEXT_STEP] = ecgedge_rhythm_step(pending, timeout);
-#endif
+        set_after(pending, timeout); /* until it is known */
         pending->deadline = (ecgedge_time)(peak + timeout + ECGEDGE_REACH);
     }
 }

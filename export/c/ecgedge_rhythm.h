@@ -19,7 +19,7 @@ void ecgedge_rhythm_after(ecgedge_rhythm *rhythm, unsigned rr);
 
 /*
  * The values of the beat that ends the newest interval, into zeros: those of the interval after it,
- * and those without an interval, stay as they are. There is one interval or more.
+ * and those of an interval that is not known, stay as they are. There is one interval or more.
  */
 void ecgedge_rhythm_context(const ecgedge_rhythm *rhythm, int8_t *context);
 
@@ -29,9 +29,7 @@ unsigned ecgedge_rhythm_timeout(unsigned slow);
 /* Deviation of an interval of `rr` samples from the slow mean. */
 int8_t ecgedge_rhythm_deviation(unsigned rr, unsigned slow);
 
-#if ECGEDGE_RHYTHM_VALUES > 5
 /* Deviation of an interval of `rr` samples after a beat, the time-out at most, from the one before. */
 int8_t ecgedge_rhythm_step(const ecgedge_pending *pending, unsigned rr);
-#endif
 
 #endif

@@ -165,7 +165,7 @@ static void run_stream(ecgedge_state *state, findings *found)
     ecgedge_beat beat;
     for (uint8_t part = 0; part < 2; part++) {
         ecgedge_reset(state, part ? ECGEDGE_GOLDEN_GAP_TO : 0);
-        for (uint16_t i = ECGEDGE_GOLDEN_PART; i; i--)
+        for (uint16_t i = part ? ECGEDGE_GOLDEN_AFTER : ECGEDGE_GOLDEN_BEFORE; i; i--)
             if (ecgedge_push(state, next_sample(&r), &beat))
                 take_beat(found, &beat);
         while (ecgedge_flush(state, &beat))

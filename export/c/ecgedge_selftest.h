@@ -30,7 +30,7 @@ typedef struct {
  *
  * scratch: used as memory; it is as after ecgedge_init when the test is over.
  *
- * It takes as long as fourteen seconds of samples: call it where nothing else has to happen.
+ * It takes as long as 44 seconds of samples: call it where nothing else has to happen.
  */
 bool ecgedge_selftest(ecgedge_state *scratch, ecgedge_selftest_result *result);
 

@@ -22,7 +22,7 @@ enum { P, QRS, T, AREA };
 ECGEDGE_PROMISE(bins_lie_in_the_window, BEFORE >= 0 && BEFORE + USED <= ECGEDGE_WINDOW);
 ECGEDGE_PROMISE(bins_of_a_few_samples, ECGEDGE_BIN_SAMPLES >= 1 && ECGEDGE_BIN_SAMPLES <= 127);
 ECGEDGE_PROMISE(regions_are_kept, ECGEDGE_P_BIN <= ECGEDGE_QRS_BIN &&
-                                      ECGEDGE_P_BIN + REGION - 1 <= LAST_BIN &&
+                                      ECGEDGE_P_BIN + ECGEDGE_P_BINS - 1 <= LAST_BIN &&
                                       T_AT + REGION <= ECGEDGE_TEMPLATE_BINS &&
                                       REGION <= ECGEDGE_TEMPLATE_BINS && LAST_BIN < ECGEDGE_BINS);
 ECGEDGE_PROMISE(template_fits_16_bits, ECGEDGE_TEMPLATE_BITS <= 6);
@@ -99,7 +99,7 @@ static ECGEDGE_SELDOM void read_shape(const ecgedge_window *window, beat_shape *
     for (uint_fast8_t i = ECGEDGE_P_BIN; i <= LAST_BIN; i++) {
         const int32_t bin = bin_at(window, i) - scale.offset;
         const int8_t q = scaled(bin, scale.largest);
-        if (i < ECGEDGE_P_BIN + REGION)
+        if (i < ECGEDGE_P_BIN + ECGEDGE_P_BINS)
             beat->p = (uint16_t)(beat->p + magnitude(q));
         if (i < ECGEDGE_QRS_BIN)
             continue;

@@ -71,10 +71,10 @@ def test_the_recording_comes_back_to_where_it_began_and_has_beats(fs: int) -> No
 def test_the_stream_has_beats_on_both_sides_of_its_gap() -> None:
     program = shipped("rhythm-140")
     found = stream(program)
-    counts = recording(program.fs, found.part)
+    counts = recording(program.fs, found.before)
     before = len(Pipeline(program).push(counts))
     assert 0 < before < found.beats - 1
-    assert found.gap_to - found.part > 2**16
+    assert found.gap_to - found.before > 2**16
 
 
 def test_the_header_names_its_program_and_no_comment_ends_early() -> None:
@@ -102,13 +102,13 @@ def test_programs_of_every_shape_pass(
     assert selftest(HOST, library_files(program), tmp_path)[0] == 1
 
 
-RHYTHM_AND_SHAPE = random_program(4, context=13, hidden=7, branches=False)
+RHYTHM_AND_SHAPE = random_program(3, context=12, hidden=7, branches=False)
 
 
 @pytest.mark.parametrize("core", cores())
 @pytest.mark.parametrize(
     "program",
-    [RHYTHM_AND_SHAPE, random_program(5, window=125, context=13, hidden=6, classes=2)],
+    [RHYTHM_AND_SHAPE, random_program(5, window=125, context=12, hidden=6, classes=2)],
     ids=["rhythm and shape", "all there is"],
 )
 def test_programs_with_a_hidden_layer_pass_on_every_core(
@@ -124,9 +124,9 @@ def test_no_value_of_the_noise_hides_a_weight() -> None:
     found = layers(RHYTHM_AND_SHAPE)
     hidden = RHYTHM_AND_SHAPE.hidden
     assert hidden is not None
-    sums = network.hidden_sums(np.array([noise[:13]], np.int64), hidden)
+    sums = network.hidden_sums(np.array([noise[:12]], np.int64), hidden)
     assert np.array_equal(found["hidden_sums"], sums)
-    scores = network.head_scores(np.array([noise[13:20]], np.int64), RHYTHM_AND_SHAPE.head)
+    scores = network.head_scores(np.array([noise[12:19]], np.int64), RHYTHM_AND_SHAPE.head)
     assert np.array_equal(found["scores"], scores)
 
 
@@ -166,7 +166,11 @@ def test_every_changed_weight_is_found(place: str, step: int, tmp_path: Path) ->
         ("ECGEDGE_HIDDEN_SHIFT ", "hidden, from unit"),
         ("ECGEDGE_LEARNING_SHIFT ", "pipeline"),
         ("ECGEDGE_AREA_SHIFT ", "pipeline"),
+        ("ECGEDGE_SLOW_SHIFT ", "pipeline"),
+        ("ECGEDGE_RHYTHM_LAST ", "pipeline"),
+        ("ECGEDGE_RHYTHM_FEW ", "pipeline"),
         ("ECGEDGE_IRREGULAR_GAIN ", "pipeline"),
+        ("ECGEDGE_P_BINS ", "pipeline"),
         ("ECGEDGE_P_GAIN_BITS ", "pipeline"),
         ("ECGEDGE_T_GAIN_BITS ", "pipeline"),
     ],

@@ -191,10 +191,10 @@ def test_assembly_is_for_accumulators_of_15_bits(
 @pytest.mark.parametrize("shift", range(15))
 def test_hidden_layers_of_every_shift(core: str, shift: int) -> None:
     """From sums that all saturate to sums of which all but the sign is rounded away."""
-    program = random_program(shift, context=13, hidden=9, branches=False)
+    program = random_program(shift, context=12, hidden=9, branches=False)
     assert program.hidden is not None
     program = replace(program, hidden=replace(program.hidden, shift=shift))
-    context = hostile_contexts(200, shift, 13)
+    context = hostile_contexts(200, shift, 12)
     context[:9] = np.where(program.hidden.weight < 0, -127, 127)
     context[9:18] = -context[:9]
     beats = np.zeros((len(context), program.window), np.int8)

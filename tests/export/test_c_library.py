@@ -30,7 +30,7 @@ STRICT = (
 )  # fmt: skip
 
 
-RHYTHM_AND_SHAPE = {"context": 13, "hidden": 8, "branches": False}
+RHYTHM_AND_SHAPE = {"context": 12, "hidden": 8, "branches": False}
 
 
 @pytest.fixture(scope="module")
@@ -79,17 +79,18 @@ def test_a_program_gets_what_it_needs_and_no_more(program: Program) -> None:
     left_out = files - without_branches
     assert {"ecgedge_conv.c", "ecgedge_conv_avr.h", "ecgedge_widths.h"} <= left_out
     assert all(name.startswith(ONLY_WITH_BRANCHES) for name in left_out)
-    everything = random_program(1, context=13, hidden=5)
+    everything = random_program(1, context=12, hidden=5)
     assert set(library_files(everything)) == files | only
 
 
-@pytest.mark.parametrize("context", [0, 5, 13])
+@pytest.mark.parametrize("context", [0, 5, 12])
 def test_the_header_says_what_context_a_beat_has(context: int) -> None:
     header = program_header(random_program(1, context=context))
     assert int(defined(header, "CONTEXT")) == context
     values = int(defined(header, "RHYTHM_VALUES")), int(defined(header, "SHAPE_VALUES"))
-    assert values == ((9, 4) if context == 13 else (5, 0))
-    assert ("ECGEDGE_TEMPLATE_BINS" in header) == (context == 13)
+    assert values == ((8, 4) if context == 12 else (5, 0))
+    assert ("ECGEDGE_TEMPLATE_BINS" in header) == (context == 12)
+    assert int(defined(header, "RHYTHM_KEPT")) == (32 if context == 12 else 2)
 
 
 def test_the_same_program_gives_the_same_files(program: Program) -> None:
@@ -166,7 +167,7 @@ def test_compilers_have_nothing_to_say(
         "tanh": random_program(2, window=125, bound="tanh", depth=3),
         "two labels": random_program(3, window=250, classes=2, context=0),
         "rhythm and shape": random_program(4, **RHYTHM_AND_SHAPE),  # type: ignore[arg-type]
-        "all there is": random_program(5, window=125, context=13, hidden=7),
+        "all there is": random_program(5, window=125, context=12, hidden=7),
         "rhythm": random_program(6, hidden=1, branches=False),
         "beat, hidden": random_program(7, context=0, hidden=32, classes=2),
     }

@@ -49,7 +49,7 @@ def test_digest_classes_and_rate_are_there() -> None:
 def test_the_inputs_are_named_value_by_value() -> None:
     text = text_of(Provenance(), context=5)
     assert "`beat`: the window" in text
-    assert "| 4 | slow mean against one second |" in text
+    assert "| 4 | RR before against one earlier |" in text
     assert "irregularity" not in text
     without = text_of(Provenance(), context=0)
     assert "| context | not used |" in without
@@ -57,9 +57,9 @@ def test_the_inputs_are_named_value_by_value() -> None:
 
 
 def test_a_program_without_branches_takes_its_context_alone() -> None:
-    text = text_of(Provenance(), context=13, hidden=8, branches=False)
+    text = text_of(Provenance(), context=12, hidden=8, branches=False)
     assert "context alone, made of R peaks and of 360 samples at 360 Hz around each" in text
-    assert "| layers | 13 context values, 8 hidden units, 4 scores |" in text
+    assert "| layers | 12 context values, 8 hidden units, 4 scores |" in text
     assert "there is no convolution" in text
     assert "`beat`" not in text
     rows = [f"| {i} | {name} |" for i, name in enumerate(CONTEXT_NAMES)]

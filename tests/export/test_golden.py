@@ -65,12 +65,12 @@ def test_real_beats_bring_more_values_than_a_program_may_take() -> None:
 
 @pytest.mark.parametrize("branches", [True, False])
 def test_the_worst_contexts_of_a_hidden_layer_are_among_them(branches: bool) -> None:
-    program = random_program(0, window=125, context=13, hidden=8, branches=branches)
+    program = random_program(0, window=125, context=12, hidden=8, branches=branches)
     made = make_golden(program)
     assert made.context is not None
     rows = {row.tobytes() for row in made.context}
     assert {row.tobytes() for row in worst_contexts(program)} <= rows
-    assert np.zeros(13, np.int8).tobytes() in rows
+    assert np.zeros(12, np.int8).tobytes() in rows
     assert np.array_equal(contexts_for(program, 3), made.context[:3])
 
 
@@ -86,7 +86,7 @@ def test_contexts_of_a_program_without_hidden_layer_are_what_they_were() -> None
 
 
 def test_a_program_without_branches_has_golden_beats_and_three_layers() -> None:
-    program = random_program(0, window=125, context=13, hidden=8, branches=False)
+    program = random_program(0, window=125, context=12, hidden=8, branches=False)
     found = read_golden(golden_bytes(make_golden(program)))
     assert found.q.shape[1] == 125
     assert list(found.layers) == ["context", "hidden", "scores"]

@@ -12,9 +12,9 @@ static ecgedge_pending pending;
 static void choose(void)
 {
     rhythm.slow = (uint16_t)Frama_C_long_interval(SLOW_MIN, SLOW_MAX);
-    rhythm.last[0] = ANY_RR;
-    for (uint8_t i = 1; i < ECGEDGE_RHYTHM_LAST; i++)
-        rhythm.last[i] = Frama_C_interval(0, 1) ? ANY_RR : 0;
+    for (uint8_t i = 0; i < ECGEDGE_RHYTHM_KEPT; i++)
+        rhythm.last[i] = ANY_RR;
+    rhythm.known = (uint8_t)Frama_C_interval(1, ECGEDGE_RHYTHM_LAST);
     pending.slow = (uint16_t)Frama_C_long_interval(SLOW_MIN, SLOW_MAX);
     pending.rr = (uint16_t)Frama_C_interval(1, ECGEDGE_INTERVAL_MAX);
 }
@@ -27,11 +27,12 @@ int main(void)
     /*@ assert \subset(pending.context[0 .. ECGEDGE_RHYTHM_VALUES - 1], (-127 .. 127)); */
     const int8_t slow = ecgedge_rhythm_deviation(after, pending.slow);
     /*@ assert -127 <= slow <= 127; */
-#if ECGEDGE_RHYTHM_VALUES > 5
     const int8_t step = ecgedge_rhythm_step(&pending, after);
     /*@ assert -127 <= step <= 127; */
-#endif
+    if (Frama_C_interval(0, 1))
+        rhythm.slow = rhythm.known = 0; /* the first interval */
     ecgedge_rhythm_after(&rhythm, (uint16_t)Frama_C_interval(1, ECGEDGE_INTERVAL_MAX));
     /*@ assert 1 <= rhythm.last[0] <= ECGEDGE_RR_MAX; */
+    /*@ assert 1 <= rhythm.known <= ECGEDGE_RHYTHM_LAST; */
     return 0;
 }
