@@ -31,13 +31,13 @@ from tests.programs import hostile_beats, hostile_contexts, random_program
 from tests.tools import needs
 
 NAMES = tuple(shipped_bundles())
-RHYTHM_AND_SHAPE = {"context": 13, "hidden": 8, "branches": False}
+RHYTHM_AND_SHAPE = {"context": 12, "hidden": 8, "branches": False}
 SHAPES = {
     "rhythm and shape": RHYTHM_AND_SHAPE,
     "rhythm and shape at 125 Hz": {**RHYTHM_AND_SHAPE, "window": 125, "classes": 2},
     "rhythm and shape at 500 Hz": {**RHYTHM_AND_SHAPE, "window": 500, "hidden": 32},
     "rhythm alone": {"window": 250, "context": 5, "hidden": 1, "branches": False},
-    "all there is": {"window": 250, "context": 13, "hidden": 7, "classes": 5, "depth": 2},
+    "all there is": {"window": 250, "context": 12, "hidden": 7, "classes": 5, "depth": 2},
     "hidden layer on a beat": {"window": 125, "context": 0, "hidden": 3},
     "two labels at 250 Hz": {"window": 250, "classes": 2, "context": 0, "depth": 3},
     "wide accumulators": {"window": 125, "classes": 5, "bound": "tanh", "depth": 2},
@@ -130,7 +130,7 @@ def test_the_shape_of_one_window_after_the_other(core: str, window: int) -> None
         + [np.where(np.arange(window) // length % 2, 32767, -32768)[None] for length in (1, 6, 90)]
     )
     windows = rng.permutation(windows)
-    context = hostile_contexts(len(windows), 2, 13)
+    context = hostile_contexts(len(windows), 2, 12)
     expected = network.run(program, normalize(windows), context)
     firmware = library(program, core, "-DECGEDGE_PORTABLE")
     assert isinstance(firmware, Firmware)
@@ -281,6 +281,6 @@ def test_a_full_record_on_an_atmega328p(mitdb: Path) -> None:
     assert_same_beats(program, library(program, "avr").pipeline(counts), counts)
 
 
-@pytest.mark.parametrize(("name", "values"), [("rhythm-140", 5), ("rhythm and shape", 13)])
+@pytest.mark.parametrize(("name", "values"), [("rhythm-140", 5), ("rhythm and shape", 12)])
 def test_tables_hold_what_the_library_writes(name: str, values: int) -> None:
     assert beat_type(program_of(name)).itemsize == 4 + 4 + 4 * 4 + 2 + values + 3

@@ -80,7 +80,7 @@ def test_extreme_beats_and_weights(sign: int, window: int) -> None:
 @settings(deadline=None, max_examples=60)
 @given(
     seed=st.integers(0, 2**32 - 1),
-    context=st.sampled_from([5, 13]),
+    context=st.sampled_from([5, 12]),
     hidden=st.sampled_from([1, 8, 32]),
     branches=st.booleans(),
 )

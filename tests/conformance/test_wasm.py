@@ -76,8 +76,8 @@ def test_rails_and_noise() -> None:
 @pytest.mark.parametrize(
     "program",
     [
-        random_program(21, context=13, hidden=8, branches=False),
-        random_program(22, window=125, context=13, hidden=5, classes=2),
+        random_program(21, context=12, hidden=8, branches=False),
+        random_program(22, window=125, context=12, hidden=5, classes=2),
     ],
     ids=["rhythm and shape", "all there is"],
 )
@@ -86,7 +86,7 @@ def test_programs_with_rhythm_and_shape(program: Program, excerpt: Path) -> None
     assert_same_beats(own, rails_and_noise())
     record = resample_record(read_record(excerpt, "208"), program.fs)
     assert assert_same_beats(own, record.counts[: 60 * program.fs]) > 60
-    q, context = hostile_beats(program.window, 80, 3), hostile_contexts(80, 4, 13)
+    q, context = hostile_beats(program.window, 80, 3), hostile_contexts(80, 4, 12)
     expected = network.run(program, q, context, layers=True)
     found = named_layers(program, own.network(q, context))
     assert np.array_equal(found.pop("label")[:, 0], expected.label_index)

@@ -125,10 +125,10 @@ def test_golden_vectors_hold_real_beats_of_every_symbol() -> None:
 
 def test_golden_vectors_have_the_context_that_a_program_takes() -> None:
     short = golden_of(random_program(0, window=125))
-    whole = golden_of(random_program(0, window=125, context=13, hidden=8, branches=False))
+    whole = golden_of(random_program(0, window=125, context=12, hidden=8, branches=False))
     assert short.context is not None
     assert whole.context is not None
-    assert (short.context.shape[1], whole.context.shape[1]) == (5, 13)
+    assert (short.context.shape[1], whole.context.shape[1]) == (5, 12)
     real = 20
     assert (short.q[:real] == whole.q[:real]).all()
     assert (short.context[:real] == whole.context[:real, :5]).all()

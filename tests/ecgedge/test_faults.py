@@ -36,7 +36,7 @@ from tests.run_folders import make_run, trained_with_folds
 SHAPES: list[dict[str, Any]] = [
     {"context": 0, "classes": 2},
     {"context": 5},
-    {"context": 13, "hidden": 8, "branches": False},
+    {"context": 12, "hidden": 8, "branches": False},
 ]
 
 
@@ -75,8 +75,8 @@ def test_faults_hang_on_their_seed_alone() -> None:
 
 
 def test_noise_is_as_strong_as_it_says_and_ends_at_127() -> None:
-    zero = np.zeros((8, 13), np.int8)
-    program = random_program(1, context=13, hidden=8, branches=False)
+    zero = np.zeros((8, 12), np.int8)
+    program = random_program(1, context=12, hidden=8, branches=False)
     assert program.hidden is not None
     program = program.replace(hidden=type(program.hidden)(zero, zero[:, 0], 7))
     found = [faulty_program(program, [Fault("weight-noise", 0.1)], (s, 0)) for s in range(40)]
@@ -278,7 +278,7 @@ def call(*arguments: object) -> str:
 @pytest.fixture
 def program_file(tmp_path: Path) -> Path:
     path = tmp_path / "program.json"
-    save_program(program_of_task(context=13, hidden=8, branches=False), path)
+    save_program(program_of_task(context=12, hidden=8, branches=False), path)
     return path
 
 

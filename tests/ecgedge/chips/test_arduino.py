@@ -42,7 +42,7 @@ SECONDS = 70
 RAM_BYTES = 1600
 FLASH_BYTES = 12 * 1024
 BUSY = 0.05
-RHYTHM_AND_SHAPE: dict[str, object] = {"context": 13, "hidden": 8, "branches": False}
+RHYTHM_AND_SHAPE: dict[str, object] = {"context": 12, "hidden": 8, "branches": False}
 WEIGHTS = ("conv_table", "token_layers", "hidden_weight", "hidden_bias", "head_weight", "head_bias")
 
 
@@ -186,7 +186,7 @@ def test_a_program_without_branches_is_smaller_and_says_the_simulators_beats(
         (500, {"classes": 3}),
         (125, {"classes": 2, **RHYTHM_AND_SHAPE}),
         (250, RHYTHM_AND_SHAPE),
-        (250, {"context": 13, "hidden": 7}),
+        (250, {"context": 12, "hidden": 7}),
     ],
 )
 def test_other_rates_and_shapes_compile_and_agree(

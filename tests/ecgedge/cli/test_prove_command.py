@@ -77,7 +77,7 @@ def test_tables_show_the_three_parts(whole: Path) -> None:
 
 @pytest.mark.parametrize("branches", [True, False])
 def test_a_hidden_layer_and_the_shape_are_proved_too(tmp_path: Path, branches: bool) -> None:
-    shape = {"context": 13, "hidden": 8, "branches": branches}
+    shape = {"context": 12, "hidden": 8, "branches": branches}
     program = small_bundle(tmp_path / "bundle", seed=SEED, **shape)
     result = call(tmp_path / "bundle", "--json")
     assert result.exit_code == 0
@@ -95,7 +95,7 @@ def test_a_hidden_layer_and_the_shape_are_proved_too(tmp_path: Path, branches: b
 
 
 def test_a_changed_bound_of_the_hidden_layer_is_named(tmp_path: Path) -> None:
-    small_bundle(tmp_path / "bundle", context=13, hidden=8, branches=False)
+    small_bundle(tmp_path / "bundle", context=12, hidden=8, branches=False)
     change(tmp_path / "bundle", lambda c: c["layers"][3].update(max=1), sign=True)
     result = call(tmp_path / "bundle")
     assert result.exit_code == 1

@@ -56,10 +56,10 @@ def test_a_whole_bundle_passes(whole: Path) -> None:
         {"classes": 2, "context": 0, "depth": 3, "window": 90},
         {"bound": "tanh", "window": 90},
         {"bound": "tanh", "window": 1500, "context": 0},
-        {"context": 13, "hidden": 8, "branches": False},
-        {"context": 13, "hidden": 6, "window": 90},
+        {"context": 12, "hidden": 8, "branches": False},
+        {"context": 12, "hidden": 6, "window": 90},
         {"context": 0, "hidden": 3, "classes": 2},
-        {"context": 13, "depth": 2},
+        {"context": 12, "depth": 2},
     ],
 )
 def test_other_programs_pass(tmp_path: Path, shape: dict[str, Any]) -> None:
@@ -118,7 +118,7 @@ def test_progress_ends_at_the_number_of_beats(whole: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shape", [{}, {"context": 13, "hidden": 8, "branches": False}])
+@pytest.mark.parametrize("shape", [{}, {"context": 12, "hidden": 8, "branches": False}])
 def test_the_excerpt_passes(tmp_path: Path, excerpt: Path, shape: dict[str, Any]) -> None:
     small_bundle(tmp_path / "bundle", window=360, **shape)
     bundle = read_bundle(tmp_path / "bundle")
@@ -199,7 +199,7 @@ def test_a_changed_token_bias_is_named(copy: Path) -> None:
 @pytest.mark.parametrize("kind", ["fixed", "int"])
 def test_a_changed_hidden_weight_is_named(tmp_path: Path, kind: str) -> None:
     folder = tmp_path / "bundle"
-    small_bundle(folder, seed=4, context=13, hidden=8, branches=False)
+    small_bundle(folder, seed=4, context=12, hidden=8, branches=False)
     change_constant(folder, kind, "hidden.bias", lambda array: array - 5000)
     result = verified(folder)
     assert not result.ok

@@ -16,8 +16,8 @@ def test_clipping_is_counted_before_the_clip() -> None:
 
 
 def test_the_hidden_layer_is_counted_at_both_ends() -> None:
-    program = random_program(0, window=125, context=13, hidden=8, branches=False)
-    q, context = hostile_beats(125, 400, 0), hostile_contexts(400, 0, 13)
+    program = random_program(0, window=125, context=12, hidden=8, branches=False)
+    q, context = hostile_beats(125, 400, 0), hostile_contexts(400, 0, 12)
     found = plain(program, q, context)
     hidden = run(program, q, context, layers=True).layers["hidden"]
     assert (hidden == 127).any()
