@@ -51,6 +51,15 @@ def library(program: Program, folder: Path, **changes: str) -> Path:
     return folder
 
 
+def without_promises(folder: Path) -> Path:
+    """The library, with nothing left that the compiler checks."""
+    arith = folder / "ecgedge_arith.h"
+    text = arith.read_text()
+    assert "(holds) ? 1 : -1" in text
+    arith.write_text(text.replace("(holds) ? 1 : -1", "1"))
+    return folder
+
+
 def fake_frama_c(folder: Path, monkeypatch: pytest.MonkeyPatch, says: str) -> None:
     (folder / "says").write_text(says)
     tool = folder / "frama-c"
@@ -131,10 +140,7 @@ def test_no_alarm_in_shapes_of_windows(window: int, target: Target, tmp_path: Pa
 @needs("frama-c")
 def test_a_template_beyond_its_range_raises_an_alarm(tmp_path: Path) -> None:
     program = random_program(17, **RHYTHM_AND_SHAPE)  # type: ignore[arg-type]
-    folder = library(program, tmp_path, T_BIN="41")
-    (folder / "ecgedge_arith.h").write_text(
-        (folder / "ecgedge_arith.h").read_text().replace("(holds) ? 1 : -1", "1")
-    )
+    folder = without_promises(library(program, tmp_path, T_BIN="41"))
     run = analyze(folder, "shape", WINDOW_TARGETS[0])
     assert any("out of bounds" in alarm.text for alarm in run.alarms)
 
@@ -148,6 +154,15 @@ def test_no_alarm_in_the_rhythm(fs: int, context: int, target: Target, tmp_path:
     run = analyze(library(program, tmp_path), "rhythm", target)
     assert run.alarms == ()
     assert run.assertions == 5
+
+
+@pytest.mark.slow
+@needs("frama-c")
+def test_fewer_places_than_intervals_raise_an_alarm(tmp_path: Path) -> None:
+    program = random_program(17, **RHYTHM_AND_SHAPE)  # type: ignore[arg-type]
+    folder = without_promises(library(program, tmp_path, RHYTHM_KEPT="31"))
+    run = analyze(folder, "rhythm", RHYTHM_TARGETS[0])
+    assert any("out of bounds" in alarm.text for alarm in run.alarms)
 
 
 @pytest.mark.slow
