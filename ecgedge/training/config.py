@@ -278,7 +278,7 @@ STUDENTS: dict[str, dict[str, Any]] = {
     BEAT: {"depth": 3, "context": 0},
 }
 """Students by name: what they see, and the training that suits them (docs/accuracy.md)."""
-CONTEXT_WEIGHTS = {"N": 1.0, "S": 12.0, "V": 3.0, "F": 3.0}
+CONTEXT_WEIGHTS = {"N": 1.0, "S": 6.0, "V": 1.0, "F": 1.0}
 """Chosen by cross-validation over DS1 (docs/accuracy.md): more costs +P, less the Se of S."""
 
 
