@@ -104,7 +104,7 @@ static void forget_after(ecgedge_pending *pending)
 /* Tell a beat that an R peak follows it. After the deadline the interval stays saturated. */
 static ECGEDGE_SELDOM void follows(ecgedge_pending *pending, ecgedge_time peak, ecgedge_time now)
 {
-    if (!pending->waits)
+    if (!ECGEDGE_CONTEXT || !pending->waits)
         return;
     pending->waits = false;
     if (ecgedge_reached(now, pending->deadline)) {
