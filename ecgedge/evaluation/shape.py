@@ -16,7 +16,7 @@ QRS_MS, P_MS, PR_MS, T_MS = (-150, 150), (-250, -80), (-100, -40), (120, 400)
 """Stretches of a beat, in ms from the R peak."""
 STEEP = 0.3
 """Share of the steepest slope from which a step counts as steep."""
-RR = ("rr_before", "rr_before_that", "rr_after", "rr_before_of_ten", "rr_mean")
+RR = ("rr_before", "rr_before_that", "rr_after", "rr_after_on_before", "rr_before_on_that")
 SHAPE = ("steepness", "steep_share", "p_size", "pr_level", "t_size")
 
 

@@ -21,7 +21,7 @@ def test_a_configuration_survives_json() -> None:
 
 def test_protocols_bring_task_lead_and_student() -> None:
     main, replica = for_protocol("ds1-ds2"), for_protocol("replica")
-    assert (main.task, main.lead, main.branches, main.context) == ("nsvf", "MLII", False, 13)
+    assert (main.task, main.lead, main.branches, main.context) == ("nsvf", "MLII", False, 12)
     assert (replica.task, replica.lead) == ("symbol-binary", "first")
     assert (replica.depth, replica.context) == (3, 0)
 

@@ -46,7 +46,7 @@ def done(
 
 def test_the_student_of_ds1_ds2_is_that_of_context(done: runs.Run) -> None:
     program = load_program(done.path / runs.PROGRAM)
-    assert program.parameters == done.metrics["parameters"] == 13 * 8 + 8 + 8 * 4 + 4
+    assert program.parameters == done.metrics["parameters"] == 12 * 8 + 8 + 8 * 4 + 4
     assert not program.branches
 
 
