@@ -63,7 +63,8 @@ def typed(context: click.Context) -> str:
         elif isinstance(value, bool):
             words.append((parameter.opts if value else parameter.secondary_opts)[-1])
         else:
-            words += [parameter.opts[-1], str(value)]
+            for one in value if isinstance(value, tuple) else (value,):
+                words += [parameter.opts[-1], str(one)]
     return shlex.join(words)
 
 

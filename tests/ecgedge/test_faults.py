@@ -1,6 +1,7 @@
 """Faults by hand on every shape of program, recordings with faults, and sweeps."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -289,6 +290,17 @@ def test_one_recording_with_faults(program_file: Path) -> None:
     assert found["seed"] == 3
     assert found["classes"] != json.loads(call(program_file, "208"))["classes"]
     assert found == json.loads(call(program_file, "208", *faults, "--seed", 3))
+
+
+def test_a_sweep_of_several_faults_names_the_command_that_makes_it_again(
+    program_file: Path,
+) -> None:
+    words = [str(program_file), "208", "--fault", "flip", "--fault", "dead", "--trials", "1"]
+    found = json.loads(call(*words))
+    assert shlex.split(found["command"]) == [
+        "ecgedge", "simulate", str(program_file), "208", "--data", "excerpt",
+        "--fault", "flip", "--fault", "dead", "--trials", "1", "--json",
+    ]  # fmt: skip
 
 
 def test_a_sweep_is_printed_and_drawn(program_file: Path, tmp_path: Path) -> None:
