@@ -31,11 +31,12 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# One process a core; what a file of tests builds is built once. Cores are not shared by threads.
 test: lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 quick: $(STAMP)
-	$(BIN)/python -m pytest -m 'not slow and not database'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m 'not slow and not database'
 
 tools:
 	.ci/toolchains
