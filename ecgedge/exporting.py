@@ -260,6 +260,7 @@ def export_run(
         golden=golden_of(program),
         origin=provenance(run, None if program.name == run.program.name else program.name),
         made_by=f"ecgedge {__version__}",
+        trained_on=run.config.get("protocol"),
         overwrite=overwrite,
     )
     return program

@@ -63,6 +63,8 @@ class Bundle:
     proof : dict
         The certificate as it is in the file; `firmware_sim.proof.certificate` judges it.
     card : str
+    trained_on : str or None
+        The split whose training records it was trained on; None where that is not known.
     """
 
     path: Path
@@ -73,6 +75,7 @@ class Bundle:
     golden: Golden
     proof: dict[str, Any]
     card: str
+    trained_on: str | None = None
 
 
 def expected_models(program: Program, network: FloatNetwork) -> dict[str, onnx.ModelProto]:
@@ -94,7 +97,8 @@ def _json(content: Any) -> bytes:
     return (json.dumps(content, indent=1) + "\n").encode()
 
 
-def _information(program: Program, made_by: str) -> dict[str, Any]:
+def _information(program: Program, made_by: str, trained_on: str | None) -> dict[str, Any]:
+    known = {} if trained_on is None else {"trained_on": trained_on}
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -108,6 +112,7 @@ def _information(program: Program, made_by: str) -> dict[str, Any]:
         "window": program.window,
         "context": program.context,
         "bound": bound_of(program),
+        **known,
     }
 
 
@@ -129,6 +134,7 @@ def write_bundle(
     golden: Golden | None = None,
     origin: Provenance | None = None,
     made_by: str = "ecgedge",
+    trained_on: str | None = None,
     overwrite: bool = False,
 ) -> None:
     """Write a bundle; it appears whole or not at all, and the same input gives the same bytes.
@@ -146,6 +152,9 @@ def write_bundle(
         For the card.
     made_by : str
         Program and version, for `bundle.json`.
+    trained_on : str, optional
+        The split whose training records it was trained on, for `bundle.json`: evaluation looks
+        there whether test records have trained it.
     overwrite : bool
         Replace a bundle that is there.
 
@@ -165,7 +174,7 @@ def write_bundle(
     if golden.program != program.digest:
         raise EcgedgeError("the golden vectors are of another program; make them again.")
     files = {
-        "bundle.json": _json(_information(program, made_by)),
+        "bundle.json": _json(_information(program, made_by, trained_on)),
         "program.json": program_to_json(program).encode(),
         "golden.npz": golden_bytes(golden),
         "proof.json": _json(certificate(proof)),
@@ -327,7 +336,9 @@ def read_bundle(path: Path) -> Bundle:
     information = _object(files["bundle.json"], place, FORMAT, VERSION)
     program = program_from_json(files["program.json"], str(path / "program.json"))
     _same_program(information.get("program"), program, place)
-    if information != _information(program, str(information.get("made_by"))):
+    trained_on = information.get("trained_on")
+    trained_on = None if trained_on is None else str(trained_on)
+    if information != _information(program, str(information.get("made_by")), trained_on):
         raise EcgedgeError(f"{place} does not describe its program.json; {AGAIN}.")
     models = {}
     for kind, name in MODELS.items():
@@ -350,4 +361,5 @@ def read_bundle(path: Path) -> Bundle:
         golden=golden,
         proof=proof,
         card=files["card.md"].decode(errors="replace"),
+        trained_on=trained_on,
     )

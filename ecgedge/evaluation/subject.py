@@ -139,7 +139,7 @@ def _bundle(path: Path) -> Subject:
         aami_map="aami",
         fs=program.fs,
         window=program.window,
-        protocol=None,
+        protocol=bundle.trained_on if bundle.trained_on in SPLITS else None,
         lead=None,
         programs=(program,),
         networks=(bundle.network,),
@@ -163,6 +163,17 @@ def _runs(path: Path, kind: str, members: tuple[Run, ...]) -> Subject:
     networks = tuple(run.float_network for run in members if run.float_network is not None)
     if any(len(found) not in (0, len(members)) for found in (programs, networks)):
         raise EcgedgeError(f"some seeds in {path} lack their program; train those again.")
+    for run in members:
+        trained = run.metrics.get("program")
+        if trained is not None and (run.program is None or run.program.digest != trained):
+            raise EcgedgeError(
+                f"{run.path} does not hold the program.json that training wrote; train it again."
+            )
+    digests = [program.digest for program in programs]
+    if len(set(digests)) < len(digests):
+        raise EcgedgeError(
+            f"two seeds in {path} hold the same program; leave one of them, as seeds are counted."
+        )
     return Subject(
         path=path,
         name=path.resolve().name,
