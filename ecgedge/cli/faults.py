@@ -29,7 +29,8 @@ def read_faults(values: Sequence[str]) -> tuple[list["Fault"], list[str]]:
     Raises
     ------
     EcgedgeError
-        When a kind is unknown, a severity no number or not possible, or both forms are mixed.
+        When a kind is unknown or has two severities, a severity is no number or not possible, or
+        both forms are mixed.
     """
     from ecgedge.faults import Fault, kind_of
 
@@ -46,6 +47,11 @@ def read_faults(values: Sequence[str]) -> tuple[list["Fault"], list[str]]:
             f"{values[0]} and {values[-1]} do not go together: name a severity with each fault to "
             "run recordings, or with none of them to sweep over severities."
         )
+    twice = [
+        fault.kind for i, fault in enumerate(faults) if fault.kind in [f.kind for f in faults[:i]]
+    ]
+    if twice:
+        raise EcgedgeError(f"--fault {twice[0]} is given twice; give each fault one severity.")
     return faults, list(dict.fromkeys(kinds))
 
 

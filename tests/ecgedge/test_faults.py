@@ -323,6 +323,7 @@ def test_a_sweep_is_printed_and_drawn(program_file: Path, tmp_path: Path) -> Non
         (["208", "--fault", "flip=much"], "is no number"),
         (["208", "--fault", "flip=2"], "from 0 to 1"),
         (["208", "--fault", "flip=0.1", "--fault", "dead"], "do not go together"),
+        (["208", "--fault", "flip=0.1", "--fault", "flip=0.2"], "flip is given twice"),
         (["208", "--fault", "flip", "--fault", "dead", "--severities", "0"], "of one fault"),
         (["208", "--fault", "flip", "--severities", "0,,1"], "is no number"),
         (["208", "--fault", "flip", "--severities", "0,2"], "from 0 to 1"),
