@@ -141,7 +141,7 @@ def _names(
     if words[0] == VALIDATION:
         if subject is None or not subject.members:
             raise EcgedgeError("only runs have validation records; name train or records instead.")
-        if any(run.metrics.get("folds") for run in subject.members):
+        if subject.has_folds:
             raise EcgedgeError(
                 f"{subject.name} was trained on all its training records and has no validation "
                 f"records; name {TRAIN}, or {TEST} with --test."

@@ -257,7 +257,7 @@ class Pipeline:
             after = rhythm.timeout()
             if following is not None and following.found_at <= pending.deadline:
                 after = following.sample - pending.detection.sample
-        return rhythm.context(after, self.program.fs)
+        return rhythm.context(after)
 
     def _classify(self, decided: list[_Pending], decided_at: list[int]) -> list[Beat]:
         """Run the network on beats whose windows are complete."""

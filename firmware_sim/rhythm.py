@@ -15,8 +15,8 @@ sat(rdiv(128 (x - ref), ref)):
 
 The slow running mean is an exponential average over 128 beats, kept in 1/16 sample: slow enough to
 remember the sinus rhythm through a run of premature beats. Over the first 32 intervals it is nearly
-their plain average: the n-th moves it by the next power of two below 1/n. It has taken in the
-interval before the beat, never the one after. A value that is not known is 0. From twice the
+their plain average: the n-th moves it by the largest power of two not above 1/n. It has taken in
+the interval before the beat, never the one after. A value that is not known is 0. From twice the
 mean on, dev saturates at 127: a device that waited that long for the next R peak need not wait
 longer, and gets the same integers as one that knows the next R peak. For value 3 the interval after
 the beat counts as that long at most.
@@ -88,15 +88,13 @@ class Rhythm:
         scaled = ONE * IRREGULAR_GAIN * (median << SLOW_FRACTION_BITS)
         return min(rdiv(scaled, self.slow), Q7_MAX)
 
-    def context(self, rr_after: int | None, fs: int) -> tuple[int, ...]:
+    def context(self, rr_after: int | None) -> tuple[int, ...]:
         """Return the eight rhythm values of the beat that ends the newest interval.
 
         Parameters
         ----------
         rr_after : int or None
             The interval after the beat in samples; None when it is not known.
-        fs : int
-            Samples per second.
         """
         timeout = self.timeout()
         if timeout is None:
@@ -138,5 +136,5 @@ def contexts(r_peaks: Sequence[int] | NDArray[np.integer], fs: int) -> NDArray[n
     for i in range(len(peaks)):
         if i:
             rhythm = rhythm.after(intervals[i - 1], fs)
-        result[i] = rhythm.context(intervals[i] if i < len(intervals) else None, fs)
+        result[i] = rhythm.context(intervals[i] if i < len(intervals) else None)
     return result

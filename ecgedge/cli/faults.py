@@ -34,11 +34,14 @@ def read_faults(values: Sequence[str]) -> tuple[list["Fault"], list[str]]:
     """
     from ecgedge.faults import Fault, kind_of
 
-    faults, kinds = [], []
+    faults: list[Fault] = []
+    kinds: list[str] = []
     for value in values:
         kind, has_severity, severity = value.partition("=")
         kind_of(kind)
         if has_severity:
+            if any(fault.kind == kind for fault in faults):
+                raise EcgedgeError(f"--fault {kind} is given twice; give each fault one severity.")
             faults.append(Fault(kind, _number(severity, f"--fault {value}")))
         else:
             kinds.append(kind)
@@ -47,11 +50,6 @@ def read_faults(values: Sequence[str]) -> tuple[list["Fault"], list[str]]:
             f"{values[0]} and {values[-1]} do not go together: name a severity with each fault to "
             "run recordings, or with none of them to sweep over severities."
         )
-    twice = [
-        fault.kind for i, fault in enumerate(faults) if fault.kind in [f.kind for f in faults[:i]]
-    ]
-    if twice:
-        raise EcgedgeError(f"--fault {twice[0]} is given twice; give each fault one severity.")
     return faults, list(dict.fromkeys(kinds))
 
 

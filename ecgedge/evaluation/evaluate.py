@@ -186,7 +186,7 @@ def check_validation(subjects: Sequence[Subject], split: Split) -> None:
                 f"{subject.name} is a bundle and has no validation records; add --test to open "
                 f"the test records of {split.name}."
             )
-        if any(run.metrics.get("folds") for run in subject.members):
+        if subject.has_folds:
             told = ", ".join(f"{run.score:.3f}" for run in subject.members if run.score is not None)
             raise EcgedgeError(
                 f"{subject.name} was trained on all its training records and has no validation "

@@ -72,12 +72,11 @@ class Subject:
             missing = {name for run in self.members for name in run.metrics.get(MISSING, ())}
             if missing:
                 trained += f", {len(missing)} records of the protocol missing"
-        out_of_fold = any(run.has_folds for run in self.members)
         return {
             "name": self.name,
             "kind": self.kind,
             "trained_on": trained,
-            "out_of_fold": out_of_fold,
+            "out_of_fold": self.has_folds,
         }
 
     @property
@@ -88,6 +87,11 @@ class Subject:
         if any(run.baseline is not None for run in self.members):
             return "distilled student"
         return "student"
+
+    @property
+    def has_folds(self) -> bool:
+        """Whether folds validated one of the seeds, and so all training records trained it."""
+        return any(run.has_folds for run in self.members)
 
     @property
     def validation_records(self) -> tuple[str, ...]:
@@ -159,21 +163,10 @@ def _runs(path: Path, kind: str, members: tuple[Run, ...]) -> Subject:
             f"the seeds in {path} were trained with different settings; evaluate them one by one."
         )
     config = settings[0]
-    programs = tuple(run.program for run in members if run.program is not None)
+    programs = _programs(path, members)
     networks = tuple(run.float_network for run in members if run.float_network is not None)
     if any(len(found) not in (0, len(members)) for found in (programs, networks)):
         raise EcgedgeError(f"some seeds in {path} lack their program; train those again.")
-    for run in members:
-        trained = run.metrics.get("program")
-        if trained is not None and (run.program is None or run.program.digest != trained):
-            raise EcgedgeError(
-                f"{run.path} does not hold the program.json that training wrote; train it again."
-            )
-    digests = [program.digest for program in programs]
-    if len(set(digests)) < len(digests):
-        raise EcgedgeError(
-            f"two seeds in {path} hold the same program; leave one of them, as seeds are counted."
-        )
     return Subject(
         path=path,
         name=path.resolve().name,
@@ -188,6 +181,22 @@ def _runs(path: Path, kind: str, members: tuple[Run, ...]) -> Subject:
         networks=networks,
         members=members,
     )
+
+
+def _programs(path: Path, members: tuple[Run, ...]) -> tuple[Program, ...]:
+    """Return the programs of runs: those that training wrote, and each once."""
+    for run in members:
+        trained = run.metrics.get("program")
+        if trained is not None and (run.program is None or run.program.digest != trained):
+            raise EcgedgeError(
+                f"{run.path} does not hold the program.json that training wrote; train it again."
+            )
+    programs = tuple(run.program for run in members if run.program is not None)
+    if len({program.digest for program in programs}) < len(programs):
+        raise EcgedgeError(
+            f"two seeds in {path} hold the same program; leave one of them, as seeds are counted."
+        )
+    return programs
 
 
 # Validation records or folds, as training wrote them

@@ -43,7 +43,7 @@ def batch_contexts(
         deadline = detection.sample + timeout + timing(fs).reach
         known = found[i + 1].found_at if i + 1 < len(found) else length
         if known > deadline:
-            result[i, :RHYTHM_SIZE] = rhythm.context(timeout, fs)
+            result[i, :RHYTHM_SIZE] = rhythm.context(timeout)
             assert result[i, 2] == 127
     if program.context == CONTEXT_SIZE:
         windows = cut_windows(counts, np.array(samples)[inside], program.window)

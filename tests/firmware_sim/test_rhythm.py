@@ -26,8 +26,8 @@ def test_an_interval_past_the_timeout_changes_nothing(rr, extra):
     rhythm = rhythm_of(rr)
     timeout = rhythm.timeout()
     assert timeout is not None
-    assert rhythm.context(timeout + extra, 360) == rhythm.context(timeout, 360)
-    assert rhythm.context(timeout, 360)[2] == 127
+    assert rhythm.context(timeout + extra) == rhythm.context(timeout)
+    assert rhythm.context(timeout)[2] == 127
 
 
 @pytest.mark.parametrize("interval", [80, 300, 360, 719])
@@ -89,7 +89,7 @@ def rhythm_of(rr: Iterable[int], fs: int = 360) -> Rhythm:
 
 @given(intervals, st.one_of(st.none(), st.integers(1, 9000)), st.sampled_from([125, 360, 500]))
 def test_the_values_are_the_definition(rr, after, fs):
-    assert list(rhythm_of(rr, fs).context(after, fs)) == plain_context(rr, after, fs)
+    assert list(rhythm_of(rr, fs).context(after)) == plain_context(rr, after, fs)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 15, 16, 17, 18, 31, 32, 33, 34, 47, 48, 49, 200])
@@ -97,14 +97,14 @@ def test_the_values_are_the_definition_however_many_intervals_are_known(count):
     rng = np.random.default_rng(count)
     for spread in (2, 60, 2000):
         rr = (300 + rng.integers(0, spread, count)).tolist()
-        assert list(rhythm_of(rr).context(290, 360)) == plain_context(rr, 290, 360)
+        assert list(rhythm_of(rr).context(290)) == plain_context(rr, 290, 360)
 
 
 def test_one_interval_has_no_neighbour_and_two_have_one_difference():
-    assert rhythm_of([300]).context(300, 360) == (0,) * RHYTHM_SIZE
+    assert rhythm_of([300]).context(300) == (0,) * RHYTHM_SIZE
     assert rhythm_of([300]).irregularity(32) == 0
     # the mean is 310: 512 * 20 / 310
-    assert rhythm_of([300, 320]).context(None, 360)[4:] == (9, 9, 33, 33)
+    assert rhythm_of([300, 320]).context(None)[4:] == (9, 9, 33, 33)
 
 
 def test_of_an_even_number_of_differences_the_upper_middle_one_counts():
@@ -122,7 +122,7 @@ def test_one_early_beat_is_not_irregular_and_a_wandering_rhythm_is():
 
 def test_the_irregularity_of_32_remembers_what_that_of_16_forgot():
     wandering, regular = [300, 240, 350, 280] * 8, [300] * 40
-    found = [rhythm_of(wandering + regular[:n]).context(None, 360)[6:] for n in range(len(regular))]
+    found = [rhythm_of(wandering + regular[:n]).context(None)[6:] for n in range(len(regular))]
     few, many = np.array(found).T > 0
     assert few.argmin() == 9  # eight of fifteen differences are 0
     assert many.argmin() == 17  # sixteen of 31
@@ -162,8 +162,8 @@ def test_32_intervals_are_remembered():
     assert rhythm.last == tuple(range(118, 150))
     assert len(rhythm.last) == LAST
     early = [200, *[300] * 31]
-    assert rhythm_of(early).context(None, 360)[5] == 64
-    assert rhythm_of([*early, 300]).context(None, 360)[5] == 0
+    assert rhythm_of(early).context(None)[5] == 64
+    assert rhythm_of([*early, 300]).context(None)[5] == 0
 
 
 def test_deviation_rounds_half_up_and_saturates():

@@ -290,7 +290,7 @@ def check_deviations(rhythm: Rhythm, after: int, fs: int, bounds: dict[str, Inte
         assert 256 * x + reference in bounds[f"rhythm.{name}.device"], name
         assert denominator in bounds[f"rhythm.{name}.denominator"], name
         assert numerator // denominator in bounds[f"rhythm.{name}.quotient"], name
-    for value, count in zip(rhythm.context(after, fs)[6:], (16, 32), strict=True):
+    for value, count in zip(rhythm.context(after)[6:], (16, 32), strict=True):
         assert value == check_irregularity(last[-count:], slow, bounds)
 
 
