@@ -50,4 +50,5 @@ def beat_contexts(
     -------
     (n, 12) int8
     """
-    return np.concatenate([contexts(r_peaks, fs), shapes(windows, known)], axis=1)
+    rhythm = contexts(r_peaks, fs)
+    return np.concatenate([rhythm, shapes(windows, rhythm[:, 0], known)], axis=1)

@@ -33,7 +33,7 @@ from firmware_sim.context import CONTEXT_SIZE
 from firmware_sim.detector import Detection, Detector, as_counts
 from firmware_sim.program import Program
 from firmware_sim.rhythm import RHYTHM_SIZE, Rhythm
-from firmware_sim.shape import Shape, bins
+from firmware_sim.shape import Shape, bins, is_premature
 
 FLAT_COUNTS = 8
 """A window that spans fewer counts holds no heartbeat worth a label."""
@@ -58,7 +58,7 @@ class Beat:
     label_index : int
         Index into the program's labels.
     scores : tuple of int
-        The head's output, one a class, on the scale 2**-14.
+        The head's output and what the prior adds to it, one a class, on the scale 2**-14.
     rr : int or None
         Samples since the R peak before, at most 8 s of them; None for the first after a start or a
         gap.
@@ -132,6 +132,7 @@ class Pipeline:
         self._detector = Detector(self.program.fs, start=sample)
         self._rhythm = Rhythm()
         self._shape = Shape()
+        self._share = 0
         self._last: int | None = None
         self._pending: deque[_Pending] = deque()
         self._counts = np.empty(0, dtype=np.int64)
@@ -246,7 +247,10 @@ class Pipeline:
             for i, pending in enumerate(decided):
                 result[i, RHYTHM_SIZE:] = self._shape.values(scaled[i], int(areas[i]))
                 if not pending.detection.search_back:
-                    self._shape = self._shape.after(scaled[i], int(areas[i]))
+                    premature = is_premature(int(result[i, 0]))
+                    self._shape = self._shape.after(
+                        scaled[i], int(areas[i]), premature=premature
+                    )
         return result[:, : self.program.context]
 
     def _rhythm_values(self, pending: _Pending) -> tuple[int, ...]:
@@ -274,14 +278,14 @@ class Pipeline:
         names = quality(windows, program.fs)
         beats = []
         for i, p in enumerate(decided):
-            index = int(output.label_index[i])
+            scores, index = self._decide(output, i)
             beats.append(
                 Beat(
                     sample=p.detection.sample,
                     time_s=p.detection.sample / program.fs,
                     label=program.labels[index],
                     label_index=index,
-                    scores=tuple(output.scores[i].tolist()),
+                    scores=scores,
                     rr=p.rr_before,
                     rr_s=None if p.rr_before is None else p.rr_before / program.fs,
                     context=tuple(context[i].tolist()) if program.context else (),
@@ -291,6 +295,16 @@ class Pipeline:
                 )
             )
         return beats
+
+    def _decide(self, output: network.Output, i: int) -> tuple[tuple[int, ...], int]:
+        """Return scores and label index of the i-th beat; remember the label."""
+        prior, labels = self.program.prior, self.program.labels
+        scores, index = output.scores[i].tolist(), int(output.label_index[i])
+        if prior is not None:
+            scores[labels.index(prior.label)] += prior.bonus(self._share)
+            index = int(np.argmax(scores))
+            self._share = prior.after(self._share, labels[index])
+        return tuple(scores), index
 
     def _trim(self) -> None:
         """Drop counts that no window can need any more."""

@@ -6,7 +6,7 @@ A program holds integers only and cannot be changed. Everything that follows fro
 
 import hashlib
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 from firmware_sim.context import CONTEXT_SIZE, RR_SIZE
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.formats import FRACTION_BITS, ONE, Q7_MAX
+from firmware_sim.prior import Prior
 from firmware_sim.shape import BINS
 
 FORMAT = "ecgedge-program"
-VERSION = 3
-"""2 added the hidden layer, 3 has other context values; programs without them keep 2 and 1."""
+VERSION = 4
+"""2 added the hidden layer, 3 has other RR values, 4 other shape values and the prior. A program has
+the least version that has all that it uses."""
+RR_VERSION = 3
 
 BRANCHES = ("P", "QRS", "T", "global")
 TAPS = 4
@@ -41,6 +44,8 @@ LIMITS = {
     "layer shift": (0, 14),
     "mean shift": (0, 7),
     "threshold": (-(1 << 24), 1 << 24),
+    "prior gain": (1, 64),
+    "prior shift": (1, 8),
 }
 
 Int8 = NDArray[np.int8]
@@ -203,6 +208,8 @@ class Program:
     logit_scale : int
         For hosts that want probabilities: softmax(logit_scale * scores / 2**14). Not used on the
         device.
+    prior : Prior or None
+        Of more than two classes: how decisions of the past enter the next one.
 
     Raises
     ------
@@ -223,6 +230,7 @@ class Program:
     threshold: int | None = None
     logit_scale: int = 8
     hidden: Hidden | None = None
+    prior: Prior | None = None
     segments: tuple[Segment, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -278,6 +286,7 @@ class Program:
                 for i, layer in enumerate(self.layers, start=1)
             ),
             "hidden": self._checked_hidden(),
+            "prior": self._checked_prior(labels),
             "head": Head(
                 _frozen(self.head.weight, (len(labels), self.head_inputs), "head.weight"),
                 _frozen(self.head.bias, (len(labels),), "head.bias"),
@@ -297,6 +306,20 @@ class Program:
             _frozen(self.hidden.weight, (units, self.features), "hidden.weight"),
             _frozen(self.hidden.bias, (units,), "hidden.bias"),
             _integer(self.hidden.shift, "hidden.shift", "layer shift"),
+        )
+
+    def _checked_prior(self, labels: tuple[str, ...]) -> Prior | None:
+        prior = self.prior
+        if prior is None:
+            return None
+        if len(labels) == 2:
+            raise EcgedgeError("a prior needs more than two classes; a threshold has none.")
+        if prior.label not in labels:
+            raise EcgedgeError(f"the prior's label {prior.label!r} is none of the program's labels.")
+        return Prior(
+            prior.label,
+            _integer(prior.gain, "prior.gain", "prior gain"),
+            _integer(prior.shift, "prior.shift", "prior shift"),
         )
 
     def __eq__(self, other: object) -> bool:
@@ -353,11 +376,11 @@ class Program:
 
 def content_of(program: Program) -> dict[str, Any]:
     """Return the program as JSON values, without its checksum."""
-    hidden = program.hidden
+    hidden, prior = program.hidden, program.prior
     second = {} if hidden is None else {"hidden": _layer_content(hidden)}
     return {
         "format": FORMAT,
-        "version": VERSION if program.context else 2 if second else 1,
+        "version": _version_of(program),
         "name": program.name,
         "task": program.task,
         "fs": program.fs,
@@ -373,7 +396,16 @@ def content_of(program: Program) -> dict[str, Any]:
         "mean_shift": program.mean_shift,
         **second,
         "head": {"weight": program.head.weight.tolist(), "bias": program.head.bias.tolist()},
+        **({} if prior is None else {"prior": asdict(prior)}),
     }
+
+
+def _version_of(program: Program) -> int:
+    if program.prior is not None or program.context == CONTEXT_SIZE:
+        return VERSION
+    if program.context:
+        return RR_VERSION
+    return 1 if program.hidden is None else 2
 
 
 def _layer_content(part: Branch | Layer | Hidden) -> dict[str, Any]:

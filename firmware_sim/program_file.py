@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.files import write_atomic
+from firmware_sim.prior import Prior
 from firmware_sim.program import (
     BRANCHES,
     FORMAT,
+    RR_VERSION,
     VERSION,
     Branch,
     Head,
@@ -21,6 +23,7 @@ from firmware_sim.program import (
     checksum_of,
     content_of,
 )
+from firmware_sim.rhythm import RR_SIZE
 
 MAX_FILE_BYTES = 1 << 20
 
@@ -28,7 +31,10 @@ KEYS = {
     "format", "version", "name", "task", "fs", "window", "labels", "context", "threshold",
     "logit_scale", "branches", "layers", "mean_shift", "head",
 }  # fmt: skip
-"""Of version 1; version 2 has a hidden layer besides, version 3 has one or none."""
+"""Of version 1; later ones have more."""
+MORE_KEYS = {1: set[str](), 2: {"hidden"}, 3: {"hidden"}, 4: {"hidden", "prior"}}
+"""What else a version may have; version 2 must."""
+PRIOR_KEYS = {"label", "gain", "shift"}
 LAYER_KEYS = {"weight", "bias", "shift"}
 
 
@@ -72,6 +78,7 @@ def program_from_json(text: str | bytes, source: str = "the program") -> Program
         threshold=content["threshold"],
         logit_scale=content["logit_scale"],
         hidden=_hidden(content["hidden"]) if "hidden" in content else None,
+        prior=_prior(content["prior"]) if "prior" in content else None,
     )
 
 
@@ -109,14 +116,15 @@ def _content(text: str | bytes, source: str) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise EcgedgeError(f"{source} is not an ecgedge program; expected format {FORMAT!r}.")
     version = _version(content, source)
-    if version < VERSION and content.get("context"):
+    context = content.get("context")
+    if context and version < (RR_VERSION if context == RR_SIZE else VERSION):
         raise EcgedgeError(
             f"{source} has format version {version}, whose context values were others; "
             "train and export it again."
         )
     stated = content.pop("checksum", None)
-    second = {1: set(), 2: {"hidden"}}.get(version, {"hidden"} & content.keys())
-    _keys(content, KEYS | second, source)
+    more = MORE_KEYS[version]
+    _keys(content, KEYS | (more if version == 2 else more & content.keys()), source)
     if stated != checksum_of(content):
         raise EcgedgeError(
             f"{source} does not match its checksum: it was changed after it was written; "
@@ -166,6 +174,13 @@ def _hidden(value: Any) -> Hidden:
     item = _keys(value, LAYER_KEYS, "hidden")
     weight = _array(item["weight"], "hidden weight")
     return Hidden(weight, _array(item["bias"], "hidden bias"), item["shift"])
+
+
+def _prior(value: Any) -> Prior:
+    item = _keys(value, PRIOR_KEYS, "prior")
+    if not isinstance(item["label"], str):
+        raise EcgedgeError("the prior's label is no text; the program is malformed.")
+    return Prior(item["label"], item["gain"], item["shift"])
 
 
 def _head(value: Any) -> Head:

@@ -6,16 +6,20 @@ Q0.7 values follow:
 
 0. P: mean absolute value of the beat 233 to 100 ms before the R peak, where a P wave is or is
    missing, fourfold; the template has no say in it;
-1. QRS: mean absolute difference over the QRS complex (133 ms either side), twofold;
+1. QRS: mean absolute difference over the QRS complex (133 ms either side), twofold: the least of
+   three, with the beat where it is and moved by one bin either way, as R peaks are placed to a bin
+   at best;
 2. T: mean absolute difference after it (167 to 433 ms after the R peak), fourfold;
 3. area: the sum of the absolute bins of the QRS complex before scaling, against its running mean,
    as the relative deviation of `rhythm.py`.
 
 The template takes in an eighth of a beat that resembles it and a sixty-fourth of any other, so that
 the dominant beat wins and a lasting change is learned. Of the first sixteen beats it takes in a
-quarter, whatever they are: a stream that begins with a premature beat is none the worse for it. A
-beat is compared before it is taken in. A beat that search-back found is compared but never taken
-in: it is known too late. The first beat becomes the template; its last three values are 0.
+quarter, whatever they are like. Of a premature beat, whose RR interval is more than an eighth
+shorter than the slow mean, it takes in a sixty-fourth always: in bigeminy, where half of the beats
+are ectopic, the other half wins. A beat is compared before it is taken in. A beat that search-back
+found is compared but never taken in: it is known too late. The first beat becomes the template; its
+last three values are 0.
 """
 
 from dataclasses import dataclass
@@ -37,6 +41,10 @@ LIKE_SHIFT, UNLIKE_SHIFT = 3, 6
 """The template moves 2**-3 of the way to a beat like it, 2**-6 to another."""
 LEARNING_BEATS, LEARNING_SHIFT = 16, 2
 """It moves 2**-2 of the way to each of the first sixteen beats."""
+QRS_MOVES = (-1, 0, 1)
+"""Bins by which a beat is moved to find its least difference to the template."""
+PREMATURE_BELOW = -16
+"""A beat is premature when its first rhythm value is less than this: RR before, against slow mean."""
 LIKE_BELOW = 30
 """A beat is like the template when its QRS value is less than this."""
 AREA_SHIFT = 4
@@ -111,30 +119,45 @@ class Shape:
         reference = self.area
         return (
             p,
-            _distance(scaled, self.template, QRS_BINS, QRS_GAIN_BITS),
+            _qrs_distance(scaled, self.template),
             _distance(scaled, self.template, T_BINS, T_GAIN_BITS),
             deviation(area << AREA_FRACTION_BITS, reference) if reference else 0,
         )
 
-    def after(self, scaled: Ints, area: int) -> "Shape":
+    def after(self, scaled: Ints, area: int, *, premature: bool) -> "Shape":
         """Return the shape after a beat was taken in."""
         target, size = scaled << TEMPLATE_BITS, area << AREA_FRACTION_BITS
         if self.template is None:
             return Shape(target, size, 1)
         shift = LEARNING_SHIFT
-        if self.taken >= LEARNING_BEATS:
-            qrs = _distance(scaled, self.template, QRS_BINS, QRS_GAIN_BITS)
-            shift = LIKE_SHIFT if qrs < LIKE_BELOW else UNLIKE_SHIFT
+        if premature:
+            shift = UNLIKE_SHIFT
+        elif self.taken >= LEARNING_BEATS:
+            alike = _qrs_distance(scaled, self.template) < LIKE_BELOW
+            shift = LIKE_SHIFT if alike else UNLIKE_SHIFT
         moved = self.template + rshift(target - self.template, shift)
         mean = self.area + rshift(size - self.area, AREA_SHIFT)
         return Shape(moved, mean, min(self.taken + 1, LEARNING_BEATS))
 
 
-def _distance(scaled: Ints, template: Ints, region: tuple[int, int], gain_bits: int) -> int:
-    """Mean absolute difference of a beat to a template over a region, times a gain, as Q0.7."""
-    here = slice(*region)
-    difference = (scaled[here] << TEMPLATE_BITS) - template[here]
+def is_premature(rr_before: int) -> bool:
+    """Say whether a beat is premature, from its first rhythm value; one not known is 0."""
+    return rr_before < PREMATURE_BELOW
+
+
+def _distance(
+    scaled: Ints, template: Ints, region: tuple[int, int], gain_bits: int, move: int = 0
+) -> int:
+    """Mean absolute difference of a moved beat to a template over a region, times a gain: Q0.7."""
+    start, stop = region
+    moved = scaled[start + move : stop + move]
+    difference = (moved << TEMPLATE_BITS) - template[start:stop]
     return _mean_absolute(difference, gain_bits - TEMPLATE_BITS)
+
+
+def _qrs_distance(scaled: Ints, template: Ints) -> int:
+    """Return the least difference of a beat's QRS complex to the template's, as Q0.7."""
+    return min(_distance(scaled, template, QRS_BINS, QRS_GAIN_BITS, move) for move in QRS_MOVES)
 
 
 def _mean_absolute(values: Ints, gain_bits: int) -> int:
@@ -144,7 +167,9 @@ def _mean_absolute(values: Ints, gain_bits: int) -> int:
 
 
 def shapes(
-    windows: NDArray[np.integer], known: NDArray[np.bool_] | None = None
+    windows: NDArray[np.integer],
+    rr_before: NDArray[np.integer],
+    known: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.int8]:
     """Return the shape values of every beat of a record.
 
@@ -152,6 +177,8 @@ def shapes(
     ----------
     windows : (n, W) integers
         ADC counts of the windows in the order of their R peaks.
+    rr_before : (n,) integers
+        First rhythm value of each beat.
     known : (n,) bool, optional
         False for a beat whose window leaves the record: its values are 0 and it is not taken in.
         Windows of fewer than 60 samples have no shape: all values are 0.
@@ -168,5 +195,6 @@ def shapes(
     for i in range(len(windows)):
         if known is None or known[i]:
             result[i] = shape.values(scaled[i], int(area[i]))
-            shape = shape.after(scaled[i], int(area[i]))
+            premature = is_premature(int(rr_before[i]))
+            shape = shape.after(scaled[i], int(area[i]), premature=premature)
     return result

@@ -1,0 +1,100 @@
+"""The prior: a label that was decided often of late is more likely to be right again.
+
+Beats of a kind come in company: a record has hundreds of premature atrial beats or none. A program
+with a prior keeps the share of its own recent decisions that were one label, and adds a multiple of
+that share to the label's score before it decides:
+
+    score += gain * share
+    share += rshift(target - share, shift), target = 2**12 after that label, otherwise 0
+
+The share is an exponential average over 2**shift beats on the scale 2**-12; after a start or a gap
+it is 0. It has no trained parameter. Adapting a classifier's prior to what it sees is the idea of
+M. Saerens, P. Latinne and C. Decaestecker, Neural Computation 14, 2002.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firmware_sim.formats import rshift
+
+SHARE_BITS = 12
+SHARE_ONE = 1 << SHARE_BITS
+"""A share of 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What a program's own decisions say of the next one.
+
+    Attributes
+    ----------
+    label : str
+        The label that it speaks for.
+    gain : int
+        What a share of 1 adds to the score, on the score's scale 2**-14: 2**12 times this.
+    shift : int
+        The share moves 2**-shift of the way at each beat.
+    """
+
+    label: str
+    gain: int
+    shift: int
+
+    def bonus(self, share: int) -> int:
+        """Return what is added to the label's score."""
+        return self.gain * share
+
+    def after(self, share: int, label: str) -> int:
+        """Return the share after a beat was given a label."""
+        target = SHARE_ONE if label == self.label else 0
+        return share + int(rshift(np.int64(target - share), self.shift))
+
+
+def with_prior(
+    scores: NDArray[np.generic],
+    record: NDArray[np.integer],
+    labels: tuple[str, ...],
+    prior: Prior | None,
+    *,
+    one: float = 2.0**14,
+) -> NDArray[np.generic]:
+    """Return the scores of many beats with what each beat's predecessors add to them.
+
+    Each decision enters the next, but records do not know of each other: all records, and all
+    models, go forward together.
+
+    Parameters
+    ----------
+    scores : (..., n, classes)
+        Of the network, integers or floats; models in front.
+    record : (n,) integers
+        The beats of a record follow each other in time.
+    labels : tuple of str
+    prior : Prior or None
+        None returns the scores as they are.
+    one : float
+        What a score of 1 is here: 2**14 for integers.
+
+    Returns
+    -------
+    (..., n, classes), of the type of `scores`
+    """
+    if prior is None or not len(record):
+        return scores
+    index = labels.index(prior.label)
+    result = scores.copy()
+    begins = np.flatnonzero(np.r_[True, record[1:] != record[:-1]])
+    lengths = np.diff(np.r_[begins, len(record)])
+    share = np.zeros((*scores.shape[:-2], len(begins)), dtype=np.int64)
+    for step in range(int(lengths.max())):
+        going = np.flatnonzero(lengths > step)
+        row = begins[going] + step
+        bonus = prior.gain * share[..., going]
+        now = result[..., row, :]
+        now[..., index] += (bonus * (one / 2**14)).astype(result.dtype)
+        result[..., row, :] = now
+        target = np.where(now.argmax(axis=-1) == index, SHARE_ONE, 0)
+        share[..., going] += rshift(target - share[..., going], prior.shift)
+    return result
