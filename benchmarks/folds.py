@@ -8,6 +8,7 @@ held-out beats.
     python benchmarks/folds.py
     python benchmarks/folds.py --set '{"learning_rate": 0.003}'
     python benchmarks/folds.py --without 8 --deal 1
+    python benchmarks/folds.py --prior S,4,6
     python benchmarks/folds.py --imbalance '{"power": 0.7, "ratio": 8}'
 """
 
@@ -29,8 +30,17 @@ from ecgedge.training.loop import Fit, Phase, run_phase
 from ecgedge.training.refit import assign_folds
 from ecgedge.training.validation import logits_of
 from firmware_sim.context import CONTEXT_SIZE
+from firmware_sim.prior import Prior, with_prior
 
 CPU = torch.device("cpu")
+
+
+def prior_of(text: str) -> Prior | None:
+    """Read `label,gain,shift`, or `none`."""
+    if text == "none":
+        return None
+    label, gain, shift = text.split(",")
+    return Prior(label, int(gain), int(shift))
 
 
 @click.command()
@@ -47,6 +57,7 @@ CPU = torch.device("cpu")
 )
 @click.option("--set", "changes", default="{}", help="Fields of TrainConfig, as JSON.")
 @click.option("--imbalance", default="{}", help="Fields of Imbalance, as JSON.")
+@click.option("--prior", help="`label,gain,shift` of firmware_sim.prior, or `none`.")
 @click.option("--augmentation", default="{}", help="Fields of Augmentation, as JSON.")
 def main(
     protocol: str,
@@ -57,6 +68,7 @@ def main(
     without: tuple[int, ...],
     changes: str,
     imbalance: str,
+    prior: str | None,
     augmentation: str,
 ) -> None:
     """Cross-validate a setting over training records."""
@@ -69,6 +81,8 @@ def main(
         imbalance=Imbalance(**weights),
         augmentation=replace(config.augmentation, **json.loads(augmentation)),
     )
+    if prior is not None:
+        config = replace(config, prior=prior_of(prior))
     torch.set_num_threads(1)
     examples = training_examples(find_database("mitdb", data), config)
     examples.context[:, list(without)] = 0
@@ -86,7 +100,10 @@ def main(
         phase = Phase("float", config.epochs, False, config.learning_rate)
         fit = Fit(model, Best.of(model, config.restarts))
         run_phase(fit, train, validation, config, phase, device=CPU)
-        logits.append(logits_of(model, held, CPU).numpy())
+        network = logits_of(model, held, CPU).numpy()
+        one = float(config.logit_scale)
+        record = held.record.numpy()
+        logits.append(with_prior(network, record, config.labels, config.prior, one=one))
         truth.append(held.y.numpy())
         click.echo(f"fold {fold + 1} of {folds}: {', '.join(sorted(inside))}", err=True)
     y, found = np.concatenate(truth), np.concatenate(logits, axis=1)

@@ -1,7 +1,7 @@
 """A trained student as plain arrays: bounded float weights, gains, and its forward pass."""
 
 import json
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.files import write_atomic
+from firmware_sim.prior import Prior
 from firmware_sim.program import BRANCHES, CHANNELS, CONTEXT_SIZES, TAPS, TOKEN_COUNT, segments
 
 Floats = NDArray[np.float64]
@@ -60,6 +61,8 @@ class FloatNetwork:
     hidden_bias : (units,)
     hidden_gain : int
         Of the layer between mean and context and the head; no units where there is none.
+    prior : Prior or None
+        How decisions of the past enter the next one; `forward` knows nothing of it.
     """
 
     name: str
@@ -85,6 +88,7 @@ class FloatNetwork:
     hidden_weight: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     hidden_bias: Floats = field(default_factory=lambda: np.zeros(0))
     hidden_gain: int = 0
+    prior: Prior | None = None
 
     def __post_init__(self) -> None:
         """Check shapes and names, and freeze the arrays."""
@@ -212,7 +216,9 @@ def save_float_network(network: FloatNetwork, path: Path) -> None:
     content: dict[str, Any] = {"format": "ecgedge-float-network", "version": VERSION}
     for item in fields(network):
         value = getattr(network, item.name)
-        content[item.name] = value.tolist() if isinstance(value, np.ndarray) else value
+        if isinstance(value, np.ndarray):
+            value = value.tolist()
+        content[item.name] = asdict(value) if isinstance(value, Prior) else value
     write_atomic(path, json.dumps(content, indent=1) + "\n")
 
 
@@ -243,6 +249,8 @@ def load_float_network(path: Path) -> FloatNetwork:
     try:
         for name in ("labels", "pool_gain", "token_gain", "range_bits"):
             content[name] = tuple(content[name])
+        if content.get("prior") is not None:
+            content["prior"] = Prior(**content["prior"])
         return FloatNetwork(**content)
     except (KeyError, TypeError, ValueError) as error:
         raise EcgedgeError(f"{path} is malformed ({error}); train the student again.") from None

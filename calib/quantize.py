@@ -132,4 +132,5 @@ def quantize(network: FloatNetwork, *, threshold: int | None = None) -> Program:
         threshold=threshold if len(network.labels) == 2 else None,
         logit_scale=network.logit_scale,
         hidden=hidden,
+        prior=network.prior,
     )

@@ -248,9 +248,7 @@ class Pipeline:
                 result[i, RHYTHM_SIZE:] = self._shape.values(scaled[i], int(areas[i]))
                 if not pending.detection.search_back:
                     premature = is_premature(int(result[i, 0]))
-                    self._shape = self._shape.after(
-                        scaled[i], int(areas[i]), premature=premature
-                    )
+                    self._shape = self._shape.after(scaled[i], int(areas[i]), premature=premature)
         return result[:, : self.program.context]
 
     def _rhythm_values(self, pending: _Pending) -> tuple[int, ...]:

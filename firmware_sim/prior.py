@@ -13,6 +13,7 @@ M. Saerens, P. Latinne and C. Decaestecker, Neural Computation 14, 2002.
 """
 
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ from firmware_sim.formats import rshift
 SHARE_BITS = 12
 SHARE_ONE = 1 << SHARE_BITS
 """A share of 1."""
+
+Score = TypeVar("Score", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +52,17 @@ class Prior:
     def after(self, share: int, label: str) -> int:
         """Return the share after a beat was given a label."""
         target = SHARE_ONE if label == self.label else 0
-        return share + int(rshift(np.int64(target - share), self.shift))
+        return share + rshift(target - share, self.shift)
 
 
 def with_prior(
-    scores: NDArray[np.generic],
+    scores: NDArray[Score],
     record: NDArray[np.integer],
     labels: tuple[str, ...],
     prior: Prior | None,
     *,
     one: float = 2.0**14,
-) -> NDArray[np.generic]:
+) -> NDArray[Score]:
     """Return the scores of many beats with what each beat's predecessors add to them.
 
     Each decision enters the next, but records do not know of each other: all records, and all
@@ -84,7 +87,7 @@ def with_prior(
     if prior is None or not len(record):
         return scores
     index = labels.index(prior.label)
-    result = scores.copy()
+    result: NDArray[Any] = scores.copy()
     begins = np.flatnonzero(np.r_[True, record[1:] != record[:-1]])
     lengths = np.diff(np.r_[begins, len(record)])
     share = np.zeros((*scores.shape[:-2], len(begins)), dtype=np.int64)

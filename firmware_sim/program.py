@@ -21,8 +21,8 @@ from firmware_sim.shape import BINS
 
 FORMAT = "ecgedge-program"
 VERSION = 4
-"""2 added the hidden layer, 3 has other RR values, 4 other shape values and the prior. A program has
-the least version that has all that it uses."""
+"""2 added the hidden layer, 3 has other RR values, 4 other shape values and the prior. A program
+has the least version that has all that it uses."""
 RR_VERSION = 3
 
 BRANCHES = ("P", "QRS", "T", "global")
@@ -315,7 +315,9 @@ class Program:
         if len(labels) == 2:
             raise EcgedgeError("a prior needs more than two classes; a threshold has none.")
         if prior.label not in labels:
-            raise EcgedgeError(f"the prior's label {prior.label!r} is none of the program's labels.")
+            raise EcgedgeError(
+                f"the prior's label {prior.label!r} is none of the program's labels."
+            )
         return Prior(
             prior.label,
             _integer(prior.gain, "prior.gain", "prior gain"),

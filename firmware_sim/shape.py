@@ -44,7 +44,7 @@ LEARNING_BEATS, LEARNING_SHIFT = 16, 2
 QRS_MOVES = (-1, 0, 1)
 """Bins by which a beat is moved to find its least difference to the template."""
 PREMATURE_BELOW = -16
-"""A beat is premature when its first rhythm value is less than this: RR before, against slow mean."""
+"""A beat is premature when its RR before, against the slow mean (`rhythm`), is less than this."""
 LIKE_BELOW = 30
 """A beat is like the template when its QRS value is less than this."""
 AREA_SHIFT = 4

@@ -31,7 +31,8 @@ from ecgedge.evaluation.metrics import (
 from ecgedge.evaluation.numbers import Measured
 from ecgedge.evaluation.report import SEED, main_number
 from firmware_sim import beat
-from firmware_sim.network import run
+from firmware_sim.network import decide, run
+from firmware_sim.prior import with_prior
 from firmware_sim.program import Program
 
 NONE = "none"
@@ -172,16 +173,18 @@ def ask(
     mine = own[cut.record]
     y, record = cut.y[mine], cut.record[mine]
     output = run(program, cut.q[mine], cut.context[mine] if program.context else None)
+    said = with_prior(output.scores, record, program.labels, program.prior)
+    label_index = decide(program, said)
     size, records = len(setting.labels) + 1, len(setting.records)
-    cell = (record * size + y) * size + output.label_index
+    cell = (record * size + y) * size + label_index
     counts = np.bincount(cell, minlength=records * size**2).reshape(records, size, size)
     counts[own, :-1, -1] += cut.missed[own]
     real = y < len(setting.labels)
-    scores = output.scores[real].astype(np.float64)
+    scores = said[real].astype(np.float64)
     positive = is_positive(y[real], setting.labels, setting.labels[0])
     found = predictions(
         setting.labels, y[real], scores, record[real], setting.records,
-        predicted=output.label_index[real],
+        predicted=label_index[real],
     )  # fmt: skip
     normal = setting.labels[0]
     return Said(

@@ -19,7 +19,8 @@ from ecgedge.evaluation.logistic import WHAT, Logistic
 from ecgedge.evaluation.metrics import Predictions, predictions
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.formats import FRACTION_BITS, ONE
-from firmware_sim.network import run
+from firmware_sim.network import decide, run
+from firmware_sim.prior import with_prior
 from firmware_sim.program import Program
 
 TEST, VALIDATION = "test", "validation"
@@ -213,10 +214,11 @@ def program_predictions(test: HeldOut, program: Program) -> Predictions:
     """Run an integer program on the test beats; its own decision rule decides."""
     _check_labels(test, program.labels, program.name)
     output = run(program, test.beats.q, test.beats.context if program.context else None)
+    scores = with_prior(output.scores, test.beats.record, program.labels, program.prior)
     scale = program.logit_scale / (1 << 2 * FRACTION_BITS)
     return test.predictions(
-        output.scores,
-        predicted=output.label_index,
+        scores,
+        predicted=decide(program, scores),
         scale=scale,
         logit_scale=float(program.logit_scale),
     )
@@ -232,6 +234,7 @@ def network_predictions(test: HeldOut, network: FloatNetwork) -> Predictions:
             for rows in _chunks(len(test.y))
         ]
     )
+    scores = with_prior(scores, test.beats.record, network.labels, network.prior, one=1.0)
     threshold = (network.threshold or 0.0) if len(network.labels) == 2 else None
     scale = float(network.logit_scale)
     return test.predictions(scores, threshold=threshold, scale=scale, logit_scale=scale)

@@ -12,6 +12,7 @@ from calib.ranges import range_bits
 from ecgedge.models.constrained import ONE
 from ecgedge.models.student import SegmentStudent, StudentConfig
 from firmware_sim.formats import FRACTION_BITS
+from firmware_sim.prior import Prior
 from firmware_sim.program import TOKEN_BITS, Program
 
 
@@ -23,6 +24,7 @@ class Purpose:
     task: str
     fs: int
     labels: tuple[str, ...]
+    prior: Prior | None = None
 
 
 def _floats(values: Tensor, start: int) -> NDArray[np.float64]:
@@ -71,6 +73,7 @@ def to_float_network(student: SegmentStudent, start: int, purpose: Purpose) -> F
         token_gain=_integers(student.token_gain[start]),
         mean_gain=int(student.mean_gain[start]),
         logit_scale=config.logit_scale,
+        prior=purpose.prior,
     )
     if config.branches and config.activation == "tanh":
         return network

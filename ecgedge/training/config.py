@@ -8,6 +8,7 @@ from ecgedge.data.labels import label_map
 from ecgedge.data.splits import get_split
 from firmware_sim.context import CONTEXT_SIZE, RR_SIZE
 from firmware_sim.errors import EcgedgeError
+from firmware_sim.prior import Prior
 
 SCHEDULES = ("one-cycle", "plateau", "constant")
 SAMPLERS = ("none", "weighted", "balanced")
@@ -149,6 +150,8 @@ class TrainConfig:
         Standard deviation of Gaussian noise that is added to every weight and bias in each step,
         drawn anew, where 1 is the largest weight there can be: for hardware that holds its weights
         as analog or optical values.
+    prior : Prior or None
+        How decisions of the past enter the next one; of the program, and not trained.
     seed : int
         Within 0 to 2^31 - 1.
     device : str
@@ -188,6 +191,7 @@ class TrainConfig:
     folds: int = 0
     calibration: str = "percentile"
     weight_noise: float = 0.0
+    prior: Prior | None = None
     seed: int = 0
     device: str = "auto"
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -205,6 +209,12 @@ class TrainConfig:
         if self.device not in DEVICES:
             raise EcgedgeError(
                 f"device {self.device!r} is unknown; choose one of {', '.join(DEVICES)}."
+            )
+        if self.prior is not None and (
+            len(self.labels) == 2 or self.prior.label not in self.labels
+        ):
+            raise EcgedgeError(
+                f"the task {self.task} has no use for a prior of {self.prior.label}; leave it out."
             )
         unknown = sorted(set(self.imbalance.weights) - set(self.labels))
         if unknown:
@@ -343,6 +353,8 @@ def from_json(content: dict[str, Any]) -> TrainConfig:
     try:
         values["augmentation"] = Augmentation(**values["augmentation"])
         values["imbalance"] = Imbalance(**values["imbalance"])
+        if values.get("prior") is not None:
+            values["prior"] = Prior(**values["prior"])
         return TrainConfig(**values)
     except (KeyError, TypeError) as error:
         raise EcgedgeError(

@@ -21,6 +21,7 @@ from ecgedge.training.examples import Examples
 from ecgedge.training.loop import Fit
 from ecgedge.training.validation import COLLAPSED_SHARE, logits_of
 from firmware_sim.network import run
+from firmware_sim.prior import with_prior
 from firmware_sim.program import Program
 from firmware_sim.program_file import save_program
 
@@ -132,7 +133,7 @@ def conclude(
         chosen = _threshold(_whole(logits), y)
         unit = chosen.value / SCORE_ONE if chosen else None
         return Result(None, None, chosen, _predictions(validation, labels, logits, unit), None)
-    purpose = Purpose(name, config.task, config.fs, labels)
+    purpose = Purpose(name, config.task, config.fs, labels, config.prior)
     network = to_float_network(fit.model, fit.best.start, purpose)
     scores = logits / config.logit_scale
     if not config.has_integers:
@@ -146,6 +147,9 @@ def conclude(
         integers = run(program, validation.q.numpy(), context).scores.astype(np.int64)
     else:
         integers, scores = held.scores, held.logits
+    record = validation.record.numpy()
+    integers = with_prior(integers, record, labels, config.prior)
+    scores = with_prior(scores, record, labels, config.prior, one=1.0)
     chosen = _threshold(integers, y)
     if chosen is not None:
         program = program.replace(threshold=chosen.value)

@@ -104,16 +104,16 @@ def out_of_fold(
     Returns
     -------
     scores : (n, classes) int64
-        Of the integer programs.
+        Of the networks of integer programs; what the prior adds is left to who asks them.
     logits : (n, classes) float64
-        Of the float students, without the logit scale.
+        Of the float students, without the logit scale, as well.
     """
     fold_of = assign_folds(examples, config.folds, config.seed)
     beat_fold = fold_of[examples.record.numpy()]
     classes = len(config.labels)
     scores = np.zeros((len(examples), classes), np.int64)
     logits = np.zeros((len(examples), classes))
-    purpose = Purpose("fold", config.task, config.fs, config.labels)
+    purpose = Purpose("fold", config.task, config.fs, config.labels, config.prior)
     for fold in range(config.folds):
         inside = {n for n, f in zip(examples.records, fold_of, strict=True) if f == fold}
         held = examples.of_records(tuple(inside))
