@@ -24,23 +24,15 @@ from ecgedge.data.locate import find_database
 from ecgedge.evaluation.metrics import NSV, auroc, confusion, macro_f1
 from ecgedge.training.best import Best
 from ecgedge.training.build import build
-from ecgedge.training.config import Imbalance, for_protocol, student_of, usual_weights
+from ecgedge.training.config import Imbalance, for_protocol, prior_of, student_of, usual_weights
 from ecgedge.training.examples import split_examples, training_examples
 from ecgedge.training.loop import Fit, Phase, run_phase
 from ecgedge.training.refit import assign_folds
 from ecgedge.training.validation import logits_of
 from firmware_sim.context import CONTEXT_SIZE
-from firmware_sim.prior import Prior, with_prior
+from firmware_sim.prior import with_prior
 
 CPU = torch.device("cpu")
-
-
-def prior_of(text: str) -> Prior | None:
-    """Read `label,gain,shift`, or `none`."""
-    if text == "none":
-        return None
-    label, gain, shift = text.split(",")
-    return Prior(label, int(gain), int(shift))
 
 
 @click.command()
@@ -57,7 +49,7 @@ def prior_of(text: str) -> Prior | None:
 )
 @click.option("--set", "changes", default="{}", help="Fields of TrainConfig, as JSON.")
 @click.option("--imbalance", default="{}", help="Fields of Imbalance, as JSON.")
-@click.option("--prior", help="`label,gain,shift` of firmware_sim.prior, or `none`.")
+@click.option("--prior", help="As `ecgedge train --prior`.")
 @click.option("--augmentation", default="{}", help="Fields of Augmentation, as JSON.")
 def main(
     protocol: str,

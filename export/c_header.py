@@ -19,6 +19,8 @@ from firmware_sim.prove import Proof, prove
 PIECE_MAX = 64
 """Convolution outputs that are computed at a time; `ecgedge_network.h` names it too."""
 TAKEN_MAX = (1 << 15) - 1
+QRS_MOVE = max(shape.QRS_MOVES)
+"""A beat's QRS complex is moved by so many bins at most, either way."""
 TEMPLATE_FIRST, TEMPLATE_STOP = shape.QRS_BINS[0], shape.T_BINS[1]
 """The bins that a device keeps of its template: from the QRS complex to the T wave."""
 GLOBAL = len(BRANCHES) - 1
@@ -273,12 +275,14 @@ def _shape_of_beats(window: int) -> dict[str, object]:
         "QRS_BIN": shape.QRS_BINS[0],
         "T_BIN": shape.T_BINS[0],
         "REGION_BITS": shape.REGION_BITS,
+        "QRS_MOVE": QRS_MOVE,
         "TEMPLATE_BITS": shape.TEMPLATE_BITS,
         "P_GAIN_BITS": shape.P_GAIN_BITS,
         "QRS_GAIN_BITS": shape.QRS_GAIN_BITS,
         "T_GAIN_BITS": shape.T_GAIN_BITS,
         "LEARNING_BEATS": shape.LEARNING_BEATS,
         "LEARNING_SHIFT": shape.LEARNING_SHIFT,
+        "PREMATURE_BELOW": f"({shape.PREMATURE_BELOW})",
         "LIKE_BELOW": shape.LIKE_BELOW,
         "LIKE_SHIFT": shape.LIKE_SHIFT,
         "UNLIKE_SHIFT": shape.UNLIKE_SHIFT,

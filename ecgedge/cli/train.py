@@ -129,6 +129,11 @@ _TRAINING: list[Decorator] = [
         help="Weight of one label, in place of what its frequency would give; may be repeated.",
     ),
     click.option(
+        "--prior",
+        metavar="LABEL,GAIN,SHIFT",
+        help="What recent decisions add to a label's score, or `none` [context: S,4,6].",
+    ),
+    click.option(
         "--sampler",
         type=click.Choice(["none", "weighted", "balanced"]),
         help="Draw rare classes more often; not together with class weights.",
@@ -179,13 +184,21 @@ def _config(values: dict[str, Any]) -> "TrainConfig":
     """Make the configuration from what was given on the command line; the rest is default."""
     from dataclasses import replace
 
-    from ecgedge.training.config import Imbalance, for_protocol, student_of, usual_weights
+    from ecgedge.training.config import (
+        Imbalance,
+        for_protocol,
+        prior_of,
+        student_of,
+        usual_weights,
+    )
 
     given = {name: value for name, value in values.items() if value is not None}
     weights = {_IN_IMBALANCE[n]: given.pop(n) for n in list(given) if n in _IN_IMBALANCE}
     varied = {_IN_AUGMENTATION[n]: given.pop(n) for n in list(given) if n in _IN_AUGMENTATION}
     if weights.get("sampler", "none") != "none":
         weights.setdefault("class_weights", False)
+    if "prior" in given:
+        given["prior"] = prior_of(given["prior"])
     if "fs" in given:
         given["window"] = given["fs"]
     config = for_protocol(given.pop("protocol"), given.pop("student", None), **given)

@@ -9,6 +9,7 @@ from ecgedge.data.splits import get_split
 from firmware_sim.context import CONTEXT_SIZE, RR_SIZE
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.prior import Prior
+from firmware_sim.program import LIMITS
 
 SCHEDULES = ("one-cycle", "plateau", "constant")
 SAMPLERS = ("none", "weighted", "balanced")
@@ -288,8 +289,39 @@ STUDENTS: dict[str, dict[str, Any]] = {
     BEAT: {"depth": 3, "context": 0},
 }
 """Students by name: what they see, and the training that suits them (docs/accuracy.md)."""
-CONTEXT_WEIGHTS = {"N": 1.0, "S": 6.0, "V": 1.0, "F": 1.0}
+CONTEXT_WEIGHTS = {"N": 1.0, "S": 3.0, "V": 1.0, "F": 1.0}
 """Chosen by cross-validation over DS1 (docs/accuracy.md): more costs +P, less the Se of S."""
+CONTEXT_PRIOR = Prior("S", gain=4, shift=6)
+"""Chosen in the same way."""
+
+
+def usual_prior(task: str, student: str) -> Prior | None:
+    """Return the prior that a task and a student start from."""
+    labels = label_map(task).labels
+    known = student == CONTEXT and len(labels) > 2 and CONTEXT_PRIOR.label in labels
+    return CONTEXT_PRIOR if known else None
+
+
+def prior_of(text: str) -> Prior | None:
+    """Read `LABEL,GAIN,SHIFT`, or `none`.
+
+    Raises
+    ------
+    EcgedgeError
+        When it is neither.
+    """
+    if text == "none":
+        return None
+    try:
+        label, gain, shift = text.split(",")
+        prior = Prior(label, int(gain), int(shift))
+    except ValueError:
+        raise EcgedgeError(f"the prior {text!r} is not like S,4,6 (label, gain, shift).") from None
+    for name in ("gain", "shift"):
+        low, high = LIMITS[f"prior {name}"]
+        if not low <= getattr(prior, name) <= high:
+            raise EcgedgeError(f"the prior's {name} must lie within {low} to {high}.")
+    return prior
 
 
 def usual_student(task: str) -> str:
@@ -330,6 +362,7 @@ def for_protocol(protocol: str, student: str | None = None, **changes: Any) -> T
         raise EcgedgeError(f"student {student!r} is unknown; choose one of {', '.join(STUDENTS)}.")
     defaults: dict[str, Any] = {
         "lead": split.lead,
+        "prior": usual_prior(task, student),
         "imbalance": Imbalance(weights=usual_weights(task, student)),
         **STUDENTS[student],
     }

@@ -136,7 +136,9 @@ def conclude(
     purpose = Purpose(name, config.task, config.fs, labels, config.prior)
     network = to_float_network(fit.model, fit.best.start, purpose)
     scores = logits / config.logit_scale
+    record, prior = validation.record.numpy(), config.prior
     if not config.has_integers:
+        scores = with_prior(scores, record, labels, prior, one=1.0)
         chosen = _threshold(_whole(scores), y)
         network = _with_threshold(network, chosen)
         floats = _predictions(validation, labels, scores, network.threshold, config.logit_scale)
@@ -147,9 +149,8 @@ def conclude(
         integers = run(program, validation.q.numpy(), context).scores.astype(np.int64)
     else:
         integers, scores = held.scores, held.logits
-    record = validation.record.numpy()
-    integers = with_prior(integers, record, labels, config.prior)
-    scores = with_prior(scores, record, labels, config.prior, one=1.0)
+    integers = with_prior(integers, record, labels, prior)
+    scores = with_prior(scores, record, labels, prior, one=1.0)
     chosen = _threshold(integers, y)
     if chosen is not None:
         program = program.replace(threshold=chosen.value)

@@ -53,7 +53,7 @@ enum {
 typedef struct {
     uint32_t sample;                /* number of the R peak's sample; the first sample has 0 */
     uint32_t decided_at;            /* number of the sample that decided the label */
-    int32_t scores[ECGEDGE_LABELS]; /* the head's output, one a label, in 2^-14 */
+    int32_t scores[ECGEDGE_LABELS]; /* the head's output and what the prior adds to it, in 2^-14 */
     uint16_t rr;                    /* samples since the R peak before; 0 when not known */
     int8_t context[ECGEDGE_RHYTHM_VALUES + ECGEDGE_SHAPE_VALUES]; /* rhythm, then shape, in Q0.7;
                                                   zeros when the program uses no context */
@@ -143,6 +143,9 @@ typedef struct {
     ecgedge_shape shape;
 #endif
     ecgedge_pending pending[ECGEDGE_PENDING];
+#if ECGEDGE_PRIOR_GAIN
+    uint16_t share;  /* of the prior's label in the decisions so far, in 2^-ECGEDGE_SHARE_BITS */
+#endif
     uint8_t waiting; /* how many of these there are, the oldest first */
     bool has_beat;   /* there was an R peak since the start or a gap */
     ecgedge_features best_features; /* of the best refused candidate */

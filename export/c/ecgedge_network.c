@@ -162,7 +162,10 @@ static const int8_t hidden_bias[ECGEDGE_HIDDEN] ECGEDGE_TABLE = ECGEDGE_HIDDEN_B
 static const int8_t head_weight[ECGEDGE_LABELS][HEAD_INPUTS] ECGEDGE_TABLE = ECGEDGE_HEAD_WEIGHT;
 static const int8_t head_bias[ECGEDGE_LABELS] ECGEDGE_TABLE = ECGEDGE_HEAD_BIAS;
 
-static uint8_t decide(const int32_t *scores)
+#if !ECGEDGE_PRIOR_GAIN
+static
+#endif
+uint8_t ecgedge_decide(const int32_t *scores)
 {
 #if ECGEDGE_LABELS == 2
     return scores[1] - scores[0] >= ECGEDGE_THRESHOLD;
@@ -224,7 +227,7 @@ uint8_t ecgedge_last(const int8_t *hidden, int32_t *scores)
         const int32_t bias = (int16_t)(ECGEDGE_INT8_AT(&head_bias[i]) * ECGEDGE_BIAS_ONE);
         scores[i] = add_weighed(bias, head_weight[i], hidden, ECGEDGE_HIDDEN);
     }
-    return decide(scores);
+    return ecgedge_decide(scores);
 }
 
 uint8_t ecgedge_head(const int8_t *mean, const int8_t *context, int32_t *scores)
@@ -252,7 +255,7 @@ uint8_t ecgedge_head(const int8_t *mean, const int8_t *context, int32_t *scores)
 {
     for (uint_fast8_t i = 0; i < ECGEDGE_LABELS; i++)
         scores[i] = weigh_features(ECGEDGE_INT8_AT(&head_bias[i]), head_weight[i], mean, context);
-    return decide(scores);
+    return ecgedge_decide(scores);
 }
 
 static void finish(ecgedge_layers *layers, const int8_t *mean, const int8_t *context)

@@ -75,6 +75,11 @@ uint8_t ecgedge_last(const int8_t *hidden, int32_t *scores);
  */
 uint8_t ecgedge_head(const int8_t *mean, const int8_t *context, int32_t *scores);
 
+#if ECGEDGE_PRIOR_GAIN
+/* The label that scores say. */
+uint8_t ecgedge_decide(const int32_t *scores);
+#endif
+
 /* The whole network on a normalized beat (ignored without token layers), with every layer. */
 void ecgedge_run(const int8_t *beat, const int8_t *context, ecgedge_layers *layers);
 

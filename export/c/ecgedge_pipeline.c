@@ -20,8 +20,8 @@
 #define BEFORE_PEAK (ECGEDGE_WINDOW / 2)
 #define AFTER_PEAK (ECGEDGE_WINDOW - ECGEDGE_WINDOW / 2 - 1)
 
-/* The values of the interval after a beat: against the slow mean, and against the one before it. */
-enum { CONTEXT_AFTER = 2, CONTEXT_STEP = 3 };
+/* Intervals before and after a beat, against the slow mean; the one after it against that before. */
+enum { CONTEXT_BEFORE = 0, CONTEXT_AFTER = 2, CONTEXT_STEP = 3 };
 
 ECGEDGE_PROMISE(detector_sees_its_history, ECGEDGE_RING >= ECGEDGE_HISTORY);
 ECGEDGE_PROMISE(ring_holds_a_window, ECGEDGE_RING >= ECGEDGE_WINDOW &&
@@ -60,11 +60,26 @@ static bool window_is_whole(const ecgedge_state *state, ecgedge_time peak)
     return state->taken > age + BEFORE_PEAK;
 }
 
-/*
- * Look at the window around an R peak, whose last sample has been taken; `take` its shape into the
- * template. What search-back finds, or may find, is compared with the template and not taken in.
- */
-static ECGEDGE_SELDOM void look_at(ecgedge_state *state, ecgedge_time peak, bool take,
+#if !ECGEDGE_SHAPE_VALUES
+typedef bool ecgedge_taking;
+#define ECGEDGE_LEAVE false
+#endif
+
+/* What the template takes in of a beat: nothing of one that search-back found, known too late. */
+static ecgedge_taking taking_of(const ecgedge_pending *pending)
+{
+#if ECGEDGE_SHAPE_VALUES
+    if (!pending->search_back)
+        return pending->context[CONTEXT_BEFORE] < ECGEDGE_PREMATURE_BELOW ? ECGEDGE_TAKE_PREMATURE
+                                                                          : ECGEDGE_TAKE;
+#else
+    (void)pending;
+#endif
+    return ECGEDGE_LEAVE;
+}
+
+/* Look at the window around an R peak, whose last sample has been taken. */
+static ECGEDGE_SELDOM void look_at(ecgedge_state *state, ecgedge_time peak, ecgedge_taking taking,
                                    ecgedge_features *features)
 {
     const unsigned oldest = ecgedge_span(peak, ecgedge_now(state)) + BEFORE_PEAK;
@@ -73,9 +88,9 @@ static ECGEDGE_SELDOM void look_at(ecgedge_state *state, ecgedge_time peak, bool
                                          : (uint16_t)(state->head + ECGEDGE_RING - oldest);
     ecgedge_look(&window, features);
 #if ECGEDGE_SHAPE_VALUES
-    ecgedge_shape_look(&state->shape, &window, take, features->shape);
+    ecgedge_shape_look(&state->shape, &window, taking, features->shape);
 #else
-    (void)take;
+    (void)taking;
 #endif
 }
 
@@ -166,17 +181,50 @@ static void compute(ecgedge_state *state)
     for (uint_fast8_t i = 0; i < state->waiting; i++) {
         ecgedge_pending *pending = &state->pending[i];
         if (!pending->computed && ecgedge_reached(pending->complete_at, now)) {
-            look_at(state, pending->sample, !pending->search_back, &pending->features);
+            look_at(state, pending->sample, taking_of(pending), &pending->features);
             pending->computed = true;
         }
     }
     if (d->best.height && d->rr && !d->best_seen &&
         ecgedge_reached((ecgedge_time)(d->best.sample + AFTER_PEAK), now)) {
         if (window_is_whole(state, d->best.sample))
-            look_at(state, d->best.sample, false, &state->best_features);
+            look_at(state, d->best.sample, ECGEDGE_LEAVE, &state->best_features);
         d->best_seen = true;
     }
 }
+
+#if ECGEDGE_PRIOR_GAIN
+
+#if ECGEDGE_BONUS_BITS == 16
+typedef uint16_t bonus;
+#else
+typedef uint32_t bonus;
+#endif
+
+#define SHARE_ONE (1L << ECGEDGE_SHARE_BITS)
+
+ECGEDGE_PROMISE(share_fits_16_bits, ECGEDGE_SHARE_BITS <= 14 && ECGEDGE_PRIOR_SHIFT <= 8);
+ECGEDGE_PROMISE(bonus_is_within_the_proof,
+                ECGEDGE_PRIOR_GAIN * SHARE_ONE <= ECGEDGE_BONUS_GREATEST &&
+                    (ECGEDGE_BONUS_BITS == 32 ||
+                     (ECGEDGE_BONUS_BITS == 16 && ECGEDGE_BONUS_GREATEST <= 65535L)));
+ECGEDGE_PROMISE(score_with_bonus_is_within_the_proof,
+                ECGEDGE_SCORE_GREATEST <= INT32_MAX - ECGEDGE_BONUS_GREATEST);
+
+/* Let the decisions so far have their say in this one, which then enters the next. */
+static void use_prior(ecgedge_state *state, ecgedge_beat *beat)
+{
+    const int16_t half = (int16_t)((1 << ECGEDGE_PRIOR_SHIFT) >> 1);
+    int16_t change = (int16_t)-state->share;
+    beat->scores[ECGEDGE_PRIOR_LABEL] += (bonus)((bonus)ECGEDGE_PRIOR_GAIN * state->share);
+    beat->label = ecgedge_decide(beat->scores);
+    if (beat->label == ECGEDGE_PRIOR_LABEL)
+        change = (int16_t)(change + SHARE_ONE);
+    change = (int16_t)((change + half) >> ECGEDGE_PRIOR_SHIFT);
+    state->share = (uint16_t)(state->share + change);
+}
+
+#endif
 
 /* Take the oldest beat out of the queue. */
 static ECGEDGE_SELDOM void release(ecgedge_state *state, ecgedge_beat *beat)
@@ -197,6 +245,9 @@ static ECGEDGE_SELDOM void release(ecgedge_state *state, ecgedge_beat *beat)
     beat->quality = first->features.quality;
     beat->search_back = first->search_back;
     beat->label = ecgedge_head(mean, beat->context, beat->scores);
+#if ECGEDGE_PRIOR_GAIN
+    use_prior(state, beat);
+#endif
     state->waiting--;
     memmove(state->pending, state->pending + 1, sizeof *first * state->waiting);
 }

@@ -18,13 +18,16 @@ enum { P, QRS, T, AREA };
 /* Bins are numbered in the window; those of the template begin with the QRS complex. */
 #define T_AT (ECGEDGE_T_BIN - ECGEDGE_QRS_BIN)
 #define LAST_BIN (ECGEDGE_QRS_BIN + ECGEDGE_TEMPLATE_BINS - 1)
+/* A beat is moved against the template: it has a few bins more before those. */
+#define FIRST_BIN (ECGEDGE_QRS_BIN - ECGEDGE_QRS_MOVE)
 
 ECGEDGE_PROMISE(bins_lie_in_the_window, BEFORE >= 0 && BEFORE + USED <= ECGEDGE_WINDOW);
 ECGEDGE_PROMISE(bins_of_a_few_samples, ECGEDGE_BIN_SAMPLES >= 1 && ECGEDGE_BIN_SAMPLES <= 127);
-ECGEDGE_PROMISE(regions_are_kept, ECGEDGE_P_BIN <= ECGEDGE_QRS_BIN &&
+ECGEDGE_PROMISE(regions_are_kept, ECGEDGE_P_BIN <= FIRST_BIN &&
                                       ECGEDGE_P_BIN + ECGEDGE_P_BINS - 1 <= LAST_BIN &&
                                       T_AT + REGION <= ECGEDGE_TEMPLATE_BINS &&
-                                      REGION <= ECGEDGE_TEMPLATE_BINS && LAST_BIN < ECGEDGE_BINS);
+                                      REGION + ECGEDGE_QRS_MOVE <= ECGEDGE_TEMPLATE_BINS &&
+                                      LAST_BIN < ECGEDGE_BINS);
 ECGEDGE_PROMISE(template_fits_16_bits, ECGEDGE_TEMPLATE_BITS <= 6);
 
 /* What scales bins: what is subtracted from each, and the largest of what is left, 1 or more. */
@@ -35,7 +38,7 @@ typedef struct {
 
 /* A beat as it is compared. */
 typedef struct {
-    int8_t bins[ECGEDGE_TEMPLATE_BINS];
+    int8_t bins[ECGEDGE_QRS_MOVE + ECGEDGE_TEMPLATE_BINS]; /* from FIRST_BIN on */
     uint16_t p;    /* sum of the absolute bins of the P wave */
     uint32_t area; /* of the QRS complex, in 1/16 */
 } beat_shape;
@@ -101,19 +104,19 @@ static ECGEDGE_SELDOM void read_shape(const ecgedge_window *window, beat_shape *
         const int8_t q = scaled(bin, scale.largest);
         if (i < ECGEDGE_P_BIN + ECGEDGE_P_BINS)
             beat->p = (uint16_t)(beat->p + magnitude(q));
-        if (i < ECGEDGE_QRS_BIN)
+        if (i < FIRST_BIN)
             continue;
-        beat->bins[i - ECGEDGE_QRS_BIN] = q;
-        if (i < ECGEDGE_QRS_BIN + REGION)
+        beat->bins[i - FIRST_BIN] = q;
+        if (i >= ECGEDGE_QRS_BIN && i < ECGEDGE_QRS_BIN + REGION)
             area += (uint32_t)(bin < 0 ? -bin : bin);
     }
     beat->area = area >> ECGEDGE_AREA_BITS << ECGEDGE_AREA_FRACTION_BITS;
 }
 
-/* How far above the template a beat is. */
-static int16_t difference(const ecgedge_shape *shape, const beat_shape *beat, uint_fast8_t i)
+/* How far above the template a bin is. */
+static int16_t difference(int16_t level, int8_t bin)
 {
-    return (int16_t)(beat->bins[i] * (1 << ECGEDGE_TEMPLATE_BITS) - shape->level[i]);
+    return (int16_t)(bin * (1 << ECGEDGE_TEMPLATE_BITS) - level);
 }
 
 /* A region's mean from the sum over it, in 2^-bits of Q0.7; it saturates. */
@@ -123,20 +126,27 @@ static int8_t mean_of(uint32_t sum, uint_fast8_t bits)
     return (int8_t)(sum > ECGEDGE_Q7_MAX ? ECGEDGE_Q7_MAX : sum);
 }
 
-/* Mean absolute difference over the region from bin `i` of the template on, times a gain. */
-static ECGEDGE_SELDOM int8_t distance(const ecgedge_shape *shape, const beat_shape *beat,
-                                      uint_fast8_t i, uint_fast8_t gain_bits)
+/* Mean absolute difference of the bins of a region to the template's, times a gain. */
+static ECGEDGE_SELDOM int8_t distance(const int16_t *level, const int8_t *bin,
+                                      uint_fast8_t gain_bits)
 {
     uint32_t sum = 0;
     for (uint_fast8_t n = REGION; n; n--)
-        sum += magnitude(difference(shape, beat, i++));
+        sum += magnitude(difference(*level++, *bin++));
     return mean_of(sum, (uint8_t)(ECGEDGE_TEMPLATE_BITS + ECGEDGE_REGION_BITS - gain_bits));
 }
 
 static void compare(const ecgedge_shape *shape, const beat_shape *beat, int8_t *values)
 {
-    values[QRS] = distance(shape, beat, 0, ECGEDGE_QRS_GAIN_BITS);
-    values[T] = distance(shape, beat, T_AT, ECGEDGE_T_GAIN_BITS);
+    const int8_t *bin = beat->bins;
+    values[QRS] = ECGEDGE_Q7_MAX;
+    for (uint_fast8_t n = 2 * ECGEDGE_QRS_MOVE + 1; n; n--) {
+        const int8_t moved = distance(shape->level, bin++, ECGEDGE_QRS_GAIN_BITS);
+        if (moved < values[QRS])
+            values[QRS] = moved;
+    }
+    values[T] = distance(shape->level + T_AT, beat->bins + ECGEDGE_QRS_MOVE + T_AT,
+                         ECGEDGE_T_GAIN_BITS);
     values[AREA] = shape->area ? ecgedge_deviation(beat->area, shape->area) : 0;
 }
 
@@ -145,8 +155,9 @@ static void take_in(ecgedge_shape *shape, const beat_shape *beat, uint_fast8_t s
 {
     const int16_t half = (int16_t)((1 << shift) >> 1);
     for (uint_fast8_t i = 0; i < ECGEDGE_TEMPLATE_BINS; i++) {
-        const int16_t moved = (int16_t)((difference(shape, beat, i) + half) >> shift);
-        shape->level[i] = (int16_t)(shape->level[i] + moved);
+        const int16_t level = shape->level[i];
+        const int16_t change = difference(level, beat->bins[ECGEDGE_QRS_MOVE + i]);
+        shape->level[i] = (int16_t)(level + (int16_t)((change + half) >> shift));
     }
 }
 
@@ -157,7 +168,7 @@ static void take_area_in(ecgedge_shape *shape, uint32_t area)
     shape->area = (uint32_t)(mean + moved);
 }
 
-void ecgedge_shape_look(ecgedge_shape *shape, const ecgedge_window *window, bool take,
+void ecgedge_shape_look(ecgedge_shape *shape, const ecgedge_window *window, ecgedge_taking taking,
                         int8_t *values)
 {
     beat_shape beat;
@@ -167,12 +178,15 @@ void ecgedge_shape_look(ecgedge_shape *shape, const ecgedge_window *window, bool
     values[QRS] = values[T] = values[AREA] = 0;
     if (shape->taken) {
         compare(shape, &beat, values);
-        if (shape->taken < ECGEDGE_LEARNING_BEATS)
-            shift = ECGEDGE_LEARNING_SHIFT;
-        else
-            shift = values[QRS] < ECGEDGE_LIKE_BELOW ? ECGEDGE_LIKE_SHIFT : ECGEDGE_UNLIKE_SHIFT;
+        shift = ECGEDGE_UNLIKE_SHIFT;
+        if (taking != ECGEDGE_TAKE_PREMATURE) {
+            if (shape->taken < ECGEDGE_LEARNING_BEATS)
+                shift = ECGEDGE_LEARNING_SHIFT;
+            else if (values[QRS] < ECGEDGE_LIKE_BELOW)
+                shift = ECGEDGE_LIKE_SHIFT;
+        }
     }
-    if (!take)
+    if (taking == ECGEDGE_LEAVE)
         return;
     take_in(shape, &beat, shift);
     if (shape->taken)
