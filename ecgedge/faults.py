@@ -20,6 +20,7 @@ from firmware_sim.beat import cut_windows, normalize
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.formats import ONE, Q7_MAX, rshift
 from firmware_sim.pipeline import Beat
+from firmware_sim.prior import with_prior
 from firmware_sim.program import Branch, Head, Hidden, Layer, Program
 
 WEIGHT_BITS = 8
@@ -288,15 +289,15 @@ def with_faulty_inputs(
     q = faulty_inputs(normalize(cut_windows(counts, peaks, program.window)), faults)
     context = faulty_inputs(np.array([beat.context for beat in beats], np.int8), faults)
     output = network.run(program, q, context if program.context else None)
+    scores = with_prior(output.scores, np.zeros(len(beats), int), program.labels, program.prior)
+    decided = network.decide(program, scores)
     return [
         replace(
             beat,
             label=program.labels[index],
             label_index=int(index),
-            scores=tuple(scores.tolist()),
+            scores=tuple(own.tolist()),
             context=tuple(row.tolist()),
         )
-        for beat, index, scores, row in zip(
-            beats, output.label_index, output.scores, context, strict=True
-        )
+        for beat, index, own, row in zip(beats, decided, scores, context, strict=True)
     ]

@@ -8,11 +8,12 @@ what the largest weights that the format allows can make of any input.
 
 from collections.abc import Iterable, Sequence
 
-from firmware_sim import detector, pipeline, rhythm, shape
+from firmware_sim import detector, pipeline, prior, rhythm, shape
 from firmware_sim.detector_timing import Timing, timing
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.formats import ONE
 from firmware_sim.program import BRANCHES, TAPS, Program
+from firmware_sim.proof.prior import BONUS, SCORE
 from firmware_sim.proof.times import Times
 from firmware_sim.prove import Proof, prove
 
@@ -152,6 +153,7 @@ def _shape(program: Program) -> dict[str, object]:
         "SHAPE_VALUES": shape_values(program),
         "LAYERS": len(program.layers),
         "HIDDEN": 0 if program.hidden is None else len(program.hidden.bias),
+        "PRIOR_GAIN": 0 if program.prior is None else program.prior.gain,
     }
     if program.threshold is not None:
         found["THRESHOLD"] = f"INT32_C({program.threshold})"
@@ -215,6 +217,20 @@ def _widths(program: Program, proof: Proof) -> dict[str, object]:
         "TOKEN_LEAST": min(r.partial_min for r in tokens),
         "TOKEN_GREATEST": max(r.partial_max for r in tokens),
         "TOKEN_BITS": max(proof.width(name) for name in names),
+    }
+
+
+def _prior(program: Program, proof: Proof) -> dict[str, object]:
+    if program.prior is None:
+        return {}
+    bonus, score = (next(q for q in proof.stream if q.name == name) for name in (BONUS, SCORE))
+    return {
+        "PRIOR_LABEL": program.labels.index(program.prior.label),
+        "PRIOR_SHIFT": program.prior.shift,
+        "SHARE_BITS": prior.SHARE_BITS,
+        "BONUS_GREATEST": f"INT32_C({bonus.high})",
+        "BONUS_BITS": bonus.width_bits,
+        "SCORE_GREATEST": f"INT32_C({score.high})",
     }
 
 
@@ -342,6 +358,7 @@ def program_header(program: Program, made_by: str = "ecgedge") -> str:
         "Shape against the template": (
             _shape_of_beats(program.window) if shape_values(program) else {}
         ),
+        "The prior, and what the proof says of it": _prior(program, proof),
     }
     lines = [*_identity(program, made_by), "#ifndef ECGEDGE_PROGRAM_H", "#define ECGEDGE_PROGRAM_H"]
     lines += ["", "#include <stdint.h>"]

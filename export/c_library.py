@@ -16,6 +16,7 @@ README = "README.md"
 
 ONLY_WITH_BRANCHES = ("ecgedge_conv", "ecgedge_token", "ecgedge_widths", "ecgedge_normalize")
 ONLY_WITH_SHAPE = ("ecgedge_shape",)
+ONLY_WITH_PRIOR = ("ecgedge_prior",)
 """Beginnings of the names of files that a program needs when it has such a part."""
 
 
@@ -26,6 +27,8 @@ def source_names(program: Program) -> list[str]:
         without += ONLY_WITH_BRANCHES
     if not shape_values(program):
         without += ONLY_WITH_SHAPE
+    if program.prior is None:
+        without += ONLY_WITH_PRIOR
     names = sorted(path.name for path in SOURCES.iterdir() if path.suffix in (".c", ".h"))
     return [name for name in names if not name.startswith(without)]
 

@@ -1,7 +1,7 @@
 """The proof of a program: no input can overflow anything, and how narrow each integer may be.
 
-Three parts, each in a module of `firmware_sim.proof`: the network, from ADC counts to the beat, and
-detector, rhythm, shape and pending beats over streams of samples without end.
+Three parts, in modules of `firmware_sim.proof`: the network, from ADC counts to the beat, and
+detector, rhythm, shape, pending beats and prior over streams of samples without end.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,9 @@ from firmware_sim.detector_timing import FS_MAX_HZ, FS_MIN_HZ
 from firmware_sim.formats import ONE, Q7_MAX
 from firmware_sim.program import Program, Segment
 from firmware_sim.proof.beat import prove_beat
-from firmware_sim.proof.interval import Quantity
+from firmware_sim.proof.interval import Interval, Quantity
 from firmware_sim.proof.network import HIDDEN, Reach, prove_network
+from firmware_sim.proof.prior import prove_prior
 from firmware_sim.proof.stream import prove_stream
 
 
@@ -33,8 +34,8 @@ class Proof:
     normalization : tuple of Quantity
         From ADC counts to the beat, for all windows of int16 samples.
     stream : tuple of Quantity
-        Detector, rhythm, shape and pending beats, for all streams of int16 samples; empty when the
-        detector does not work at the program's rate.
+        Detector, rhythm, shape, pending beats and prior, for all streams of int16 samples; empty
+        when the detector does not work at the program's rate.
     """
 
     program: str
@@ -99,15 +100,27 @@ def prove(program: Program) -> Proof:
     Proof
         The same program always gives the same proof.
     """
-    streams = FS_MIN_HZ <= program.fs <= FS_MAX_HZ
+    layers = prove_network(program)
     return Proof(
         program=program.digest,
         fs=program.fs,
         window=program.window,
-        layers=prove_network(program),
+        layers=layers,
         normalization=prove_beat(program.window),
-        stream=prove_stream(program.fs, program.window, program.context) if streams else (),
+        stream=_stream(program, layers),
     )
+
+
+def _stream(program: Program, layers: tuple[Reach, ...]) -> tuple[Quantity, ...]:
+    """Prove what a device keeps from one sample to the next, and from one decision to the next."""
+    if not FS_MIN_HZ <= program.fs <= FS_MAX_HZ:
+        return ()
+    found = prove_stream(program.fs, program.window, program.context)
+    if program.prior is None:
+        return found
+    channel = program.labels.index(program.prior.label)
+    (score,) = (r for r in layers if (r.name, r.channel) == ("scores", channel))
+    return (*found, *prove_prior(program.prior, Interval(score.min, score.max)))
 
 
 def witness_beat(window: int, segment: Segment, samples: tuple[int, ...]) -> NDArray[np.int8]:

@@ -137,10 +137,12 @@ class Run:
 def analyses(program: Program) -> tuple[tuple[str, Target], ...]:
     """Return driver and target of each analysis that a program's library needs."""
     shape = WINDOW_TARGETS if shape_values(program) else ()
+    prior = () if program.prior is None else TARGETS[:2]
     return (
         *(("network", target) for target in TARGETS),
         *(("window", target) for target in WINDOW_TARGETS),
         *(("shape", target) for target in shape),
+        *(("prior", target) for target in prior),
         *(("rhythm", target) for target in RHYTHM_TARGETS),
         *(("detector", target) for target in DETECTOR_TARGETS),
     )

@@ -144,7 +144,7 @@ typedef struct {
 #endif
     ecgedge_pending pending[ECGEDGE_PENDING];
 #if ECGEDGE_PRIOR_GAIN
-    uint16_t share;  /* of the prior's label in the decisions so far, in 2^-ECGEDGE_SHARE_BITS */
+    int16_t share;   /* of the prior's label in the decisions so far, in 2^-ECGEDGE_SHARE_BITS */
 #endif
     uint8_t waiting; /* how many of these there are, the oldest first */
     bool has_beat;   /* there was an R peak since the start or a gap */

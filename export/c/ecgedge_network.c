@@ -162,7 +162,9 @@ static const int8_t hidden_bias[ECGEDGE_HIDDEN] ECGEDGE_TABLE = ECGEDGE_HIDDEN_B
 static const int8_t head_weight[ECGEDGE_LABELS][HEAD_INPUTS] ECGEDGE_TABLE = ECGEDGE_HEAD_WEIGHT;
 static const int8_t head_bias[ECGEDGE_LABELS] ECGEDGE_TABLE = ECGEDGE_HEAD_BIAS;
 
-#if !ECGEDGE_PRIOR_GAIN
+#if ECGEDGE_PRIOR_GAIN
+ECGEDGE_SELDOM
+#else
 static
 #endif
 uint8_t ecgedge_decide(const int32_t *scores)

@@ -16,6 +16,9 @@
 #if ECGEDGE_SHAPE_VALUES
 #include "ecgedge_shape.h"
 #endif
+#if ECGEDGE_PRIOR_GAIN
+#include "ecgedge_prior.h"
+#endif
 
 #define BEFORE_PEAK (ECGEDGE_WINDOW / 2)
 #define AFTER_PEAK (ECGEDGE_WINDOW - ECGEDGE_WINDOW / 2 - 1)
@@ -193,39 +196,6 @@ static void compute(ecgedge_state *state)
     }
 }
 
-#if ECGEDGE_PRIOR_GAIN
-
-#if ECGEDGE_BONUS_BITS == 16
-typedef uint16_t bonus;
-#else
-typedef uint32_t bonus;
-#endif
-
-#define SHARE_ONE (1L << ECGEDGE_SHARE_BITS)
-
-ECGEDGE_PROMISE(share_fits_16_bits, ECGEDGE_SHARE_BITS <= 14 && ECGEDGE_PRIOR_SHIFT <= 8);
-ECGEDGE_PROMISE(bonus_is_within_the_proof,
-                ECGEDGE_PRIOR_GAIN * SHARE_ONE <= ECGEDGE_BONUS_GREATEST &&
-                    (ECGEDGE_BONUS_BITS == 32 ||
-                     (ECGEDGE_BONUS_BITS == 16 && ECGEDGE_BONUS_GREATEST <= 65535L)));
-ECGEDGE_PROMISE(score_with_bonus_is_within_the_proof,
-                ECGEDGE_SCORE_GREATEST <= INT32_MAX - ECGEDGE_BONUS_GREATEST);
-
-/* Let the decisions so far have their say in this one, which then enters the next. */
-static void use_prior(ecgedge_state *state, ecgedge_beat *beat)
-{
-    const int16_t half = (int16_t)((1 << ECGEDGE_PRIOR_SHIFT) >> 1);
-    int16_t change = (int16_t)-state->share;
-    beat->scores[ECGEDGE_PRIOR_LABEL] += (bonus)((bonus)ECGEDGE_PRIOR_GAIN * state->share);
-    beat->label = ecgedge_decide(beat->scores);
-    if (beat->label == ECGEDGE_PRIOR_LABEL)
-        change = (int16_t)(change + SHARE_ONE);
-    change = (int16_t)((change + half) >> ECGEDGE_PRIOR_SHIFT);
-    state->share = (uint16_t)(state->share + change);
-}
-
-#endif
-
 /* Take the oldest beat out of the queue. */
 static ECGEDGE_SELDOM void release(ecgedge_state *state, ecgedge_beat *beat)
 {
@@ -246,7 +216,7 @@ static ECGEDGE_SELDOM void release(ecgedge_state *state, ecgedge_beat *beat)
     beat->search_back = first->search_back;
     beat->label = ecgedge_head(mean, beat->context, beat->scores);
 #if ECGEDGE_PRIOR_GAIN
-    use_prior(state, beat);
+    beat->label = ecgedge_prior_decide(&state->share, beat->scores);
 #endif
     state->waiting--;
     memmove(state->pending, state->pending + 1, sizeof *first * state->waiting);

@@ -107,7 +107,7 @@ static ECGEDGE_SELDOM void read_shape(const ecgedge_window *window, beat_shape *
         if (i < FIRST_BIN)
             continue;
         beat->bins[i - FIRST_BIN] = q;
-        if (i >= ECGEDGE_QRS_BIN && i < ECGEDGE_QRS_BIN + REGION)
+        if ((uint8_t)(i - ECGEDGE_QRS_BIN) < REGION)
             area += (uint32_t)(bin < 0 ? -bin : bin);
     }
     beat->area = area >> ECGEDGE_AREA_BITS << ECGEDGE_AREA_FRACTION_BITS;
@@ -172,19 +172,18 @@ void ecgedge_shape_look(ecgedge_shape *shape, const ecgedge_window *window, ecge
                         int8_t *values)
 {
     beat_shape beat;
-    uint_fast8_t shift = 0;
+    uint_fast8_t shift = 0; /* of the first beat */
     read_shape(window, &beat);
     values[P] = mean_of(beat.p, ECGEDGE_REGION_BITS - ECGEDGE_P_GAIN_BITS);
     values[QRS] = values[T] = values[AREA] = 0;
     if (shape->taken) {
         compare(shape, &beat, values);
-        shift = ECGEDGE_UNLIKE_SHIFT;
-        if (taking != ECGEDGE_TAKE_PREMATURE) {
-            if (shape->taken < ECGEDGE_LEARNING_BEATS)
-                shift = ECGEDGE_LEARNING_SHIFT;
-            else if (values[QRS] < ECGEDGE_LIKE_BELOW)
-                shift = ECGEDGE_LIKE_SHIFT;
-        }
+        if (taking == ECGEDGE_TAKE_PREMATURE)
+            shift = ECGEDGE_UNLIKE_SHIFT;
+        else if (shape->taken < ECGEDGE_LEARNING_BEATS)
+            shift = ECGEDGE_LEARNING_SHIFT;
+        else
+            shift = values[QRS] < ECGEDGE_LIKE_BELOW ? ECGEDGE_LIKE_SHIFT : ECGEDGE_UNLIKE_SHIFT;
     }
     if (taking == ECGEDGE_LEAVE)
         return;

@@ -5,11 +5,12 @@
 #include "ecgedge_window.h"
 
 /* What the template takes in of a beat. */
-typedef enum {
+enum {
     ECGEDGE_LEAVE,         /* nothing: search-back found it, or may find it */
     ECGEDGE_TAKE,          /* as much as its likeness says */
     ECGEDGE_TAKE_PREMATURE /* a little; yet all of the very first beat */
-} ecgedge_taking;
+};
+typedef uint_fast8_t ecgedge_taking;
 
 /*
  * Compare the beat in a window with the template, which takes it in afterwards.

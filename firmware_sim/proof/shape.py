@@ -2,7 +2,10 @@
 
 From one beat to the next the device keeps a template and a mean area. Both are proved by induction:
 the first beat puts them into the interval of a target, and a step toward another target stays
-inside, as `t + rshift(x - t, s)` falls neither with t nor with x.
+inside, as `t + rshift(x - t, s)` falls neither with t nor with x. All bins of a beat share one
+interval, and all of a template: a beat that is moved by a bin has the differences that it has where
+it is, the least of several distances is one of them, and how far a premature beat moves the
+template is one of the steps that every beat may cause.
 
 A device divides numbers that are not negative: it lifts a sum of samples by 2**15 for each of them,
 and a bin by the largest one.
@@ -153,7 +156,7 @@ def prove_shape(window: int) -> tuple[Quantity, ...]:
         *_size("p", P_BINS, scaled, REGION_BITS - P_GAIN_BITS),
         quantity("shape.taken", Interval(0, LEARNING_BEATS), "saturates"),
         quantity("shape.target", target, "the beat in 1/64"),
-        quantity("shape.difference", difference, "target - template"),
+        quantity("shape.difference", difference, "target - template, any bin of one and the other"),
         *_size("qrs", QRS_BINS, difference, TEMPLATE_BITS + REGION_BITS - QRS_GAIN_BITS),
         *_size("t", T_BINS, difference, TEMPLATE_BITS + REGION_BITS - T_GAIN_BITS),
         quantity("shape.value", Interval(0, Q7_MAX), "of the three regions, clipped at 127"),

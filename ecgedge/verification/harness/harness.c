@@ -78,7 +78,9 @@ static uint8_t take_window(const int8_t *context, int32_t *scores, int8_t *shape
 {
 #if ECGEDGE_SHAPE_VALUES
     const ecgedge_window window = {memory.window.counts, ECGEDGE_WINDOW, 0};
-    ecgedge_shape_look(&memory.window.shape, &window, true, shape);
+    ecgedge_shape_look(&memory.window.shape, &window,
+                       *context < ECGEDGE_PREMATURE_BELOW ? ECGEDGE_TAKE_PREMATURE : ECGEDGE_TAKE,
+                       shape);
 #if !ECGEDGE_LAYERS
     ecgedge_features features;
     ecgedge_look(&window, &features); /* elsewhere it is part of what follows */

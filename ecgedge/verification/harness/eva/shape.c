@@ -24,7 +24,8 @@ int main(void)
     int8_t values[ECGEDGE_SHAPE_VALUES];
     choose();
     window.first = (uint16_t)Frama_C_interval(0, ECGEDGE_RING - 1);
-    ecgedge_shape_look(&shape, &window, Frama_C_interval(0, 1), values);
+    ecgedge_shape_look(&shape, &window, Frama_C_interval(ECGEDGE_LEAVE, ECGEDGE_TAKE_PREMATURE),
+                       values);
     /*@ assert \subset(values[0 .. 2], (0 .. 127)); */
     /*@ assert -127 <= values[3] <= 127; */
     /*@ assert shape.taken <= ECGEDGE_LEARNING_BEATS; */
