@@ -47,6 +47,7 @@ def network_of(program: Program) -> FloatNetwork:
         mean_gain=TOKEN_BITS - program.mean_shift if parts else 0,
         range_bits=tuple(b.range_bits for b in program.branches),
         logit_scale=program.logit_scale,
+        prior=program.prior,
         **hidden,
     )
 

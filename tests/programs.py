@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from calib.quantize import round_l1
+from firmware_sim.prior import Prior
 from firmware_sim.program import (
     CONTEXT_SIZES,
     Branch,
@@ -29,6 +30,7 @@ def random_program(
     bound: str = "l1",
     hidden: int = 0,
     branches: bool = True,
+    prior: Prior | None = None,
 ) -> Program:
     """A program with random weights under a bound, and gains that leave some values clipped.
 
@@ -68,22 +70,33 @@ def random_program(
         hidden=layer,
         context=context,
         threshold=int(rng.integers(-5000, 5000)) if classes == 2 else None,
+        prior=prior,
     )
+
+
+def priors(labels: tuple[str, ...]) -> st.SearchStrategy[Prior | None]:
+    """Priors that a program of these labels may have, among them none."""
+    if len(labels) == 2:
+        return st.none()
+    some = st.builds(Prior, st.sampled_from(labels), st.integers(1, 64), st.integers(1, 8))
+    return st.none() | some
 
 
 @st.composite
 def programs(draw: st.DrawFn, *, with_branches: bool = False) -> Program:
     """Programs of every shape that the format has."""
     branches = with_branches or draw(st.booleans())
+    classes = draw(st.integers(2, 5))
     return random_program(
         draw(st.integers(0, 2**32 - 1)),
         window=draw(st.sampled_from([125, 250, 360, 361, 500])),
-        classes=draw(st.integers(2, 5)),
+        classes=classes,
         context=draw(st.sampled_from(CONTEXT_SIZES if branches else CONTEXT_SIZES[1:])),
         depth=draw(st.integers(1, 3)),
         bound=draw(st.sampled_from(["l1", "tanh"])),
         hidden=draw(st.integers(0 if branches else 1, 9)),
         branches=branches,
+        prior=draw(priors(LABELS[:classes])),
     )
 
 

@@ -20,7 +20,7 @@ from firmware_sim.proof.shape import prove_shape
 from firmware_sim.proof.stream import prove_stream
 from firmware_sim.rhythm import RR_MAX_S, Rhythm, contexts
 from tests.firmware_sim.test_detector import KINDS, heart, hostile
-from tests.firmware_sim.test_shape import hostile_windows, plain_shapes
+from tests.firmware_sim.test_shape import hostile_windows, plain_shapes, some_rr_before
 from tests.programs import random_program
 
 RATES = range(FS_MIN_HZ, FS_MAX_HZ + 1)
@@ -422,7 +422,8 @@ def test_no_value_of_a_shape_leaves_its_interval(window, seed):
     def seen(name: str, value: int) -> None:
         assert value in bounds[name], (name, value)
 
-    plain_shapes(hostile_windows(window, 10, seed).tolist(), seen=seen)
+    windows = hostile_windows(window, 10, seed)
+    plain_shapes(windows.tolist(), some_rr_before(10, seed), seen=seen)
 
 
 @pytest.mark.parametrize("window", [60, 125, 250, 360, 500, 4096])
@@ -437,7 +438,7 @@ def test_the_bounds_of_sums_and_bins_are_attained(window):
         rows += [row, np.full(window, own)]
     seen: dict[str, list[int]] = {}
     for row in rows:
-        plain_shapes([row.tolist()], seen=lambda name, v: seen.setdefault(name, []).append(v))
+        plain_shapes([row.tolist()], [0], seen=lambda name, v: seen.setdefault(name, []).append(v))
     for name in ("shape.bin", "shape.sum", "shape.mean", "shape.centered", "shape.scaled"):
         assert Interval(min(seen[name]), max(seen[name])) == shape_bounds(window)[name], name
     assert max(seen["shape.largest"]) == shape_bounds(window)["shape.largest"].high
