@@ -200,7 +200,8 @@ def test_more_than_sixteen_beats_are_the_definition(seed):
     rng = np.random.default_rng(seed)
     kinds = rng.integers(-900, 900, (2, 120)).cumsum(axis=1)
     windows = kinds[rng.integers(0, 2, 40)] + rng.integers(-99, 99, (40, 120))
-    windows = np.array([np.roll(w, m) for w, m in zip(windows, rng.integers(-4, 5, 40))])
+    moves = rng.integers(-4, 5, 40)
+    windows = np.array([np.roll(w, m) for w, m in zip(windows, moves, strict=True)])
     rr_before = some_rr_before(40, seed)
     expected = plain_shapes(windows.tolist(), rr_before)
     assert shapes(windows, np.array(rr_before)).tolist() == expected
