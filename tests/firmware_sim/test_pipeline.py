@@ -15,6 +15,7 @@ from firmware_sim.detector import Detection, detect
 from firmware_sim.detector_timing import timing
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.pipeline import Beat, Pipeline, quality, run
+from firmware_sim.prior import Prior, with_prior
 from firmware_sim.program import Program
 from firmware_sim.rhythm import RHYTHM_SIZE, RR_SIZE, Rhythm, contexts
 from firmware_sim.shape import SHAPE_SIZE
@@ -48,8 +49,9 @@ def batch_contexts(
     if program.context == CONTEXT_SIZE:
         windows = cut_windows(counts, np.array(samples)[inside], program.window)
         taken_in = [not d.search_back for d, within in zip(found, inside, strict=True) if within]
+        rr_before = result[inside, 0].tolist()
         result[inside, RHYTHM_SIZE:] = np.array(
-            plain_shapes(windows.tolist(), taken_in=taken_in), dtype=np.int8
+            plain_shapes(windows.tolist(), rr_before, taken_in=taken_in), dtype=np.int8
         ).reshape(-1, SHAPE_SIZE)
     return result[:, : program.context]
 
@@ -82,13 +84,15 @@ def batch(program: Program, counts: Counts) -> list[Beat]:
     context = batch_contexts(program, counts, found, inside)
     windows = cut_windows(counts, samples[inside], program.window)
     used = context[inside] if program.context else None
-    output = network.run(program, normalize(windows), used)
+    alone = network.run(program, normalize(windows), used).scores
+    scores = with_prior(alone, np.zeros(len(alone), int), program.labels, program.prior)
+    decided = network.decide(program, scores)
     names = quality(windows, program.fs)
     due = batch_due(program, found, len(counts))
     longest = 8 * program.fs
     beats = []
     for row, i in enumerate(np.flatnonzero(inside)):
-        index = int(output.label_index[row])
+        index = int(decided[row])
         rr = None if i == 0 else min(int(samples[i] - samples[i - 1]), longest)
         beats.append(
             Beat(
@@ -96,7 +100,7 @@ def batch(program: Program, counts: Counts) -> list[Beat]:
                 time_s=int(samples[i]) / program.fs,
                 label=program.labels[index],
                 label_index=index,
-                scores=tuple(output.scores[row].tolist()),
+                scores=tuple(scores[row].tolist()),
                 rr=rr,
                 rr_s=None if rr is None else rr / program.fs,
                 context=tuple(context[i].tolist()) if program.context else (),
@@ -120,9 +124,10 @@ def part_of(folder: Path, name: str, fs: int, seconds: int) -> Counts:
     return resample_record(read_record(folder, name), fs).counts[: seconds * fs]
 
 
-def shape_program(seed: int, window: int = 360) -> Program:
+def shape_program(seed: int, window: int = 360, prior: Prior | None = None) -> Program:
     """A program that sees beats through rhythm and shape alone."""
-    return random_program(seed, window=window, context=CONTEXT_SIZE, hidden=8, branches=False)
+    shape = {"window": window, "context": CONTEXT_SIZE, "hidden": 8}
+    return random_program(seed, branches=False, prior=prior, **shape)
 
 
 @pytest.mark.parametrize("size", [1, 7, 360, 1 << 20])
@@ -130,10 +135,12 @@ def shape_program(seed: int, window: int = 360) -> Program:
     ("context", "hidden", "branches"),
     [(0, 0, True), (RR_SIZE, 0, True), (CONTEXT_SIZE, 3, True), (CONTEXT_SIZE, 8, False)],
 )
+@pytest.mark.parametrize("prior", [None, Prior("S", 6, 5)], ids=str)
 def test_the_stream_gives_the_beats_of_the_whole_recording(
-    excerpt: Path, size: int, context: int, hidden: int, branches: bool
+    excerpt: Path, size: int, context: int, hidden: int, branches: bool, prior: Prior | None
 ) -> None:
-    program = random_program(3, context=context, hidden=hidden, branches=branches)
+    shape = {"context": context, "hidden": hidden}
+    program = random_program(3, branches=branches, prior=prior, **shape)
     counts = part_of(excerpt, "208", 360, 40 if size == 1 else 120)
     expected = batch(program, counts)
     assert len(expected) > 40
@@ -161,7 +168,19 @@ def test_beats_of_search_back_are_compared_and_not_taken_in(excerpt: Path) -> No
     without = [b for i, b in enumerate(expected) if i != late]
     windows = cut_windows(counts, np.array([b.sample for b in without]), 360)
     shapes = [list(b.context[RHYTHM_SIZE:]) for b in without]
-    assert plain_shapes(windows.tolist()) == shapes
+    rr_before = [b.context[0] for b in without]
+    assert plain_shapes(windows.tolist(), rr_before) == shapes
+
+
+def test_premature_beats_are_those_of_the_rhythm(excerpt: Path) -> None:
+    """Their first value says how far the template moves; a real record has many of them."""
+    counts = part_of(excerpt, "208", 360, 120)
+    beats = run(shape_program(4), counts)
+    assert sum(b.context[0] < -16 for b in beats) > 20
+    windows = cut_windows(counts, np.array([b.sample for b in beats]), 360).tolist()
+    shapes = [list(b.context[RHYTHM_SIZE:]) for b in beats]
+    assert plain_shapes(windows, [b.context[0] for b in beats]) == shapes
+    assert plain_shapes(windows, [0] * len(beats)) != shapes
 
 
 @pytest.mark.parametrize("window", [125, 250, 360, 500])
@@ -210,7 +229,7 @@ def test_a_context_of_five_is_the_beginning_of_the_twelve() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["105", "203"])
 def test_full_records_with_shape_beat_for_beat(mitdb: Path, name: str) -> None:
-    program = shape_program(5)
+    program = shape_program(5, prior=Prior("S", 6, 5))
     counts = read_record(mitdb, name).counts
     expected = batch(program, counts)
     assert any(b.search_back for b in expected)
@@ -248,7 +267,10 @@ def square_or_noise(n: int, seed: int) -> Counts:
 def test_hostile_streams_cut_anywhere_give_the_same_beats(
     seed: int, size: int, window: int
 ) -> None:
-    program = random_program(seed, window=window) if seed % 2 else shape_program(seed, window)
+    prior = Prior("N", 40, 2) if seed % 4 > 1 else None
+    program = shape_program(seed, window, prior)
+    if seed % 2:
+        program = random_program(seed, window=window, prior=prior)
     counts = square_or_noise(15 * window, seed)
     assert streamed(program, counts, max(size, 40)) == batch(program, counts)
 

@@ -3,6 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firmware_sim.errors import EcgedgeError
+from firmware_sim.prior import Prior
 from firmware_sim.program import segments
 from tests.programs import random_program
 
@@ -44,6 +46,29 @@ def test_a_program_cannot_be_changed():
         program.branches[0].weight[0, 0] = 1
     with pytest.raises(AttributeError):
         program.fs = 250
+
+
+@pytest.mark.parametrize(
+    ("classes", "prior", "reason"),
+    [
+        (4, Prior("Q", 4, 6), "'Q' is none of the program's labels"),
+        (4, Prior("S", 0, 6), "prior.gain is 0"),
+        (4, Prior("S", True, 6), "prior.gain is True"),
+        (4, Prior("S", 4, 9), "prior.shift is 9"),
+        (2, Prior("S", 4, 6), "more than two classes"),
+    ],
+)
+def test_a_prior_that_is_none_is_refused(classes, prior, reason):
+    with pytest.raises(EcgedgeError, match=reason):
+        random_program(0, classes=classes, prior=prior)
+
+
+def test_a_prior_has_no_parameters_but_is_part_of_the_program():
+    program = random_program(0)
+    other = program.replace(prior=Prior("S", 4, 6))
+    assert other.parameters == program.parameters
+    assert len({program, other, program.replace(prior=Prior("S", 4, 5))}) == 3
+    assert other.replace(prior=None) == program
 
 
 def test_largest_weight_is_below_one():

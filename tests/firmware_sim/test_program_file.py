@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_sim.errors import EcgedgeError
+from firmware_sim.prior import Prior
 from firmware_sim.program import checksum_of
 from firmware_sim.program_file import load_program, program_from_json, program_to_json, save_program
 from tests.programs import programs, random_program
@@ -22,20 +23,30 @@ def test_a_program_reads_back_equal(program):
         ({"context": 0}, 1),
         ({"context": 0, "hidden": 3}, 2),
         ({"context": 5}, 3),
-        ({"context": 12}, 3),
-        ({"context": 12, "hidden": 3}, 3),
+        ({"context": 5, "hidden": 3}, 3),
+        ({"context": 12}, 4),
+        ({"context": 12, "hidden": 3}, 4),
+        ({"context": 0, "prior": Prior("S", 4, 6)}, 4),
+        ({"context": 5, "prior": Prior("S", 4, 6)}, 4),
     ],
 )
 def test_the_version_is_the_least_that_has_what_the_program_has(shape, version):
     content = json.loads(program_to_json(random_program(0, **shape)))
     assert content["version"] == version
     assert ("hidden" in content) == ("hidden" in shape)
+    assert ("prior" in content) == ("prior" in shape)
 
 
-@pytest.mark.parametrize("version", [1, 2])
-@pytest.mark.parametrize("context", [5, 12])
+def test_a_prior_is_its_label_and_two_numbers():
+    text = program_to_json(random_program(0, context=5, prior=Prior("V", 64, 1)))
+    assert json.loads(text)["prior"] == {"label": "V", "gain": 64, "shift": 1}
+    assert program_from_json(text).prior == Prior("V", 64, 1)
+
+
+@pytest.mark.parametrize(("version", "context"), [(1, 5), (2, 5), (1, 12), (2, 12), (3, 12)])
 def test_context_values_of_older_versions_were_others(context, version):
-    text = with_change(lambda c: c.update(version=version), context=context, hidden=version - 1)
+    hidden = 3 if version > 1 else 0
+    text = with_change(lambda c: c.update(version=version), context=context, hidden=hidden)
     with pytest.raises(EcgedgeError, match="context values were others; train and export"):
         program_from_json(text)
 
@@ -71,6 +82,43 @@ def test_malformed_programs_with_other_layers_are_refused(shape, change, reason)
     text = with_change(change, **shape)
     with pytest.raises(EcgedgeError, match=reason):
         program_from_json(text)
+
+
+WITH_PRIOR = {"context": 12, "prior": Prior("S", 4, 6)}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda c: c["prior"].update(label="X"), "label 'X' is none of the program's labels"),
+        (lambda c: c["prior"].update(label=1), "label is no text"),
+        (lambda c: c["prior"].update(label=["S"]), "label is no text"),
+        (lambda c: c["prior"].update(gain=0), "prior.gain is 0, not in 1"),
+        (lambda c: c["prior"].update(gain=65), "prior.gain is 65, not in 1 ... 64"),
+        (lambda c: c["prior"].update(gain=True), "prior.gain is True, not an integer"),
+        (lambda c: c["prior"].update(gain=4.0), "prior.gain is 4.0, not an integer"),
+        (lambda c: c["prior"].update(shift=0), "prior.shift is 0, not in 1"),
+        (lambda c: c["prior"].update(shift=9), "prior.shift is 9, not in 1 ... 8"),
+        (lambda c: c["prior"].update(shift=None), "prior.shift is None, not an integer"),
+        (lambda c: c["prior"].update(more=1), "unknown more"),
+        (lambda c: c["prior"].pop("gain"), "missing gain"),
+        (lambda c: c.update(prior=None), "prior is not a JSON object"),
+        (lambda c: c.update(prior=[4]), "prior is not a JSON object"),
+        (lambda c: c.update(version=3, context=0), "unknown prior"),
+    ],
+)
+def test_malformed_priors_are_refused(change, reason):
+    with pytest.raises(EcgedgeError, match=reason):
+        program_from_json(with_change(change, **WITH_PRIOR))
+
+
+def test_two_classes_have_no_prior():
+    def change(content):
+        content["version"] = 4
+        content["prior"] = {"label": "S", "gain": 4, "shift": 6}
+
+    with pytest.raises(EcgedgeError, match="needs more than two classes"):
+        program_from_json(with_change(change, classes=2))
 
 
 def test_one_changed_value_does_not_match_the_checksum():
@@ -121,7 +169,8 @@ def set_weight(value):
         (lambda c: c.update(context=3), "context"),
         (lambda c: c.update(layers=[]), "token layers"),
         (lambda c: c.update(name="a\nb"), "printable"),
-        (lambda c: c.update(version=4), "upgrade"),
+        (lambda c: c.update(version=5), "upgrade"),
+        (lambda c: c.update(prior={}), "unknown prior"),
         (lambda c: c.update(version=2, context=0), "missing hidden"),
         (lambda c: c.update(version=1, context=0, hidden={}), "unknown hidden"),
         (lambda c: c.update(version=0), "never existed"),
