@@ -298,7 +298,7 @@ def _shape_of_beats(window: int) -> dict[str, object]:
         "T_GAIN_BITS": shape.T_GAIN_BITS,
         "LEARNING_BEATS": shape.LEARNING_BEATS,
         "LEARNING_SHIFT": shape.LEARNING_SHIFT,
-        "PREMATURE_BELOW": f"({shape.PREMATURE_BELOW})",
+        "PREMATURE_BELOW": shape.PREMATURE_BELOW,
         "LIKE_BELOW": shape.LIKE_BELOW,
         "LIKE_SHIFT": shape.LIKE_SHIFT,
         "UNLIKE_SHIFT": shape.UNLIKE_SHIFT,

@@ -113,10 +113,11 @@ static ECGEDGE_SELDOM void read_shape(const ecgedge_window *window, beat_shape *
     beat->area = area >> ECGEDGE_AREA_BITS << ECGEDGE_AREA_FRACTION_BITS;
 }
 
-/* How far above the template a bin is. */
-static int16_t difference(int16_t level, int8_t bin)
+/* How far above bin `i` of the template a beat is, of which the first `skip` bins are left out. */
+static int16_t difference(const ecgedge_shape *shape, const beat_shape *beat, uint_fast8_t i,
+                          uint_fast8_t skip)
 {
-    return (int16_t)(bin * (1 << ECGEDGE_TEMPLATE_BITS) - level);
+    return (int16_t)(beat->bins[skip + i] * (1 << ECGEDGE_TEMPLATE_BITS) - shape->level[i]);
 }
 
 /* A region's mean from the sum over it, in 2^-bits of Q0.7; it saturates. */
@@ -126,27 +127,25 @@ static int8_t mean_of(uint32_t sum, uint_fast8_t bits)
     return (int8_t)(sum > ECGEDGE_Q7_MAX ? ECGEDGE_Q7_MAX : sum);
 }
 
-/* Mean absolute difference of the bins of a region to the template's, times a gain. */
-static ECGEDGE_SELDOM int8_t distance(const int16_t *level, const int8_t *bin,
-                                      uint_fast8_t gain_bits)
+/* Mean absolute difference over the region from bin `i` of the template on, times a gain. */
+static ECGEDGE_SELDOM int8_t distance(const ecgedge_shape *shape, const beat_shape *beat,
+                                      uint_fast8_t i, uint_fast8_t skip, uint_fast8_t gain_bits)
 {
     uint32_t sum = 0;
     for (uint_fast8_t n = REGION; n; n--)
-        sum += magnitude(difference(*level++, *bin++));
+        sum += magnitude(difference(shape, beat, i++, skip));
     return mean_of(sum, (uint8_t)(ECGEDGE_TEMPLATE_BITS + ECGEDGE_REGION_BITS - gain_bits));
 }
 
 static void compare(const ecgedge_shape *shape, const beat_shape *beat, int8_t *values)
 {
-    const int8_t *bin = beat->bins;
     values[QRS] = ECGEDGE_Q7_MAX;
-    for (uint_fast8_t n = 2 * ECGEDGE_QRS_MOVE + 1; n; n--) {
-        const int8_t moved = distance(shape->level, bin++, ECGEDGE_QRS_GAIN_BITS);
+    for (uint_fast8_t skip = 0; skip <= 2 * ECGEDGE_QRS_MOVE; skip++) {
+        const int8_t moved = distance(shape, beat, 0, skip, ECGEDGE_QRS_GAIN_BITS);
         if (moved < values[QRS])
             values[QRS] = moved;
     }
-    values[T] = distance(shape->level + T_AT, beat->bins + ECGEDGE_QRS_MOVE + T_AT,
-                         ECGEDGE_T_GAIN_BITS);
+    values[T] = distance(shape, beat, T_AT, ECGEDGE_QRS_MOVE, ECGEDGE_T_GAIN_BITS);
     values[AREA] = shape->area ? ecgedge_deviation(beat->area, shape->area) : 0;
 }
 
@@ -155,9 +154,8 @@ static void take_in(ecgedge_shape *shape, const beat_shape *beat, uint_fast8_t s
 {
     const int16_t half = (int16_t)((1 << shift) >> 1);
     for (uint_fast8_t i = 0; i < ECGEDGE_TEMPLATE_BINS; i++) {
-        const int16_t level = shape->level[i];
-        const int16_t change = difference(level, beat->bins[ECGEDGE_QRS_MOVE + i]);
-        shape->level[i] = (int16_t)(level + (int16_t)((change + half) >> shift));
+        const int16_t change = difference(shape, beat, i, ECGEDGE_QRS_MOVE);
+        shape->level[i] = (int16_t)(shape->level[i] + (int16_t)((change + half) >> shift));
     }
 }
 

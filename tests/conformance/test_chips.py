@@ -24,16 +24,21 @@ from ecgedge.zoo import shipped_bundles
 from export.golden import extreme_beats
 from firmware_sim import network, pipeline
 from firmware_sim.beat import normalize
+from firmware_sim.prior import Prior
 from firmware_sim.program import Program
 from firmware_sim.program_file import load_program
 from firmware_sim.shape import shapes
-from tests.programs import hostile_beats, hostile_contexts, random_program
+from tests.programs import LABELS, hostile_beats, hostile_contexts, priors, random_program
 from tests.tools import needs
 
 NAMES = tuple(shipped_bundles())
 RHYTHM_AND_SHAPE = {"context": 12, "hidden": 8, "branches": False}
+PRIOR = {"prior": Prior("S", 9, 5)}
 SHAPES = {
     "rhythm and shape": RHYTHM_AND_SHAPE,
+    "rhythm and shape with a prior": RHYTHM_AND_SHAPE | PRIOR,
+    "rhythm with a large prior": {"window": 250, "context": 5, "prior": Prior("F", 64, 1)},
+    "beat with a prior": {"window": 125, "context": 0, "prior": Prior("V", 40, 8)},
     "rhythm and shape at 125 Hz": {**RHYTHM_AND_SHAPE, "window": 125, "classes": 2},
     "rhythm and shape at 500 Hz": {**RHYTHM_AND_SHAPE, "window": 500, "hidden": 32},
     "rhythm alone": {"window": 250, "context": 5, "hidden": 1, "branches": False},
@@ -135,7 +140,7 @@ def test_the_shape_of_one_window_after_the_other(core: str, window: int) -> None
     firmware = library(program, core, "-DECGEDGE_PORTABLE")
     assert isinstance(firmware, Firmware)
     found = firmware.windows(windows, context)
-    assert np.array_equal(found["shape"], shapes(windows))
+    assert np.array_equal(found["shape"], shapes(windows, context[:, 0]))
     assert np.array_equal(found["scores"], expected.scores)
     assert np.array_equal(found["label"], expected.label_index)
 
@@ -197,8 +202,20 @@ def test_hostile_streams_give_the_same_beats_and_break_nothing(
     assert_same_beats(program, library(program, "host", *SANITIZE).pipeline(counts), counts)
 
 
+@needs(*CORES["host"].needs)
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@given(prior=priors(LABELS[:4]), seed=st.integers(0, 99), branches=st.booleans())
+def test_any_prior_gives_the_same_beats(prior: Prior | None, seed: int, branches: bool) -> None:
+    """Decisions that hang on those before them, on heartbeats of all heights."""
+    program = random_program(seed, window=125, context=12, hidden=4, branches=branches, prior=prior)
+    counts = heartbeats(np.random.default_rng(seed), 60 * 125, 125)
+    assert_same_beats(program, HostLibrary(program, CORES["host"]).pipeline(counts), counts)
+
+
 @every_core
-@pytest.mark.parametrize("name", ["rhythm-140", "rhythm and shape"])
+@pytest.mark.parametrize(
+    "name", ["rhythm-140", "rhythm and shape", "rhythm and shape with a prior"]
+)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_core_survives_hostile_streams(core: str, kind: object, name: str) -> None:
     program = program_of(name)
@@ -208,7 +225,7 @@ def test_every_core_survives_hostile_streams(core: str, kind: object, name: str)
 
 
 @needs(*CORES["host"].needs)
-@pytest.mark.parametrize("name", ["rhythm-140", "rhythm and shape"])
+@pytest.mark.parametrize("name", ["rhythm-140", "rhythm and shape with a prior"])
 def test_a_silence_of_days_does_not_confuse_a_clock_of_16_bits(name: str, excerpt: Path) -> None:
     """Times are kept modulo 2**16: beats must be the same whatever passed before."""
     program = program_of(name)
@@ -233,7 +250,7 @@ def heartbeats(rng: np.random.Generator, n: int, fs: int) -> NDArray[np.int64]:
 )
 def test_what_search_back_finds_is_compared_in_its_turn(fs: int, window: int) -> None:
     """Also where a window ends before its R peak is found, or long after the next one."""
-    program = random_program(23, window=fs, **RHYTHM_AND_SHAPE)  # type: ignore[arg-type]
+    program = random_program(23, window=fs, **RHYTHM_AND_SHAPE, **PRIOR)  # type: ignore[arg-type]
     program, late = program.replace(window=window), 0
     for seed in range(8):
         counts = heartbeats(np.random.default_rng(seed), 60 * fs, fs)
@@ -249,7 +266,7 @@ def test_what_search_back_finds_is_compared_in_its_turn(fs: int, window: int) ->
 @pytest.mark.slow
 @pytest.mark.database
 @needs(*CORES["host"].needs)
-@pytest.mark.parametrize("name", [*NAMES, "rhythm and shape"])
+@pytest.mark.parametrize("name", [*NAMES, "rhythm and shape with a prior"])
 def test_all_records_from_counts_to_labels_on_this_machine(mitdb: Path, name: str) -> None:
     program, samples, beats = program_of(name), 0, 0
     for path in sorted(mitdb.glob("*.hea")):
@@ -266,7 +283,7 @@ def test_all_records_from_counts_to_labels_on_this_machine(mitdb: Path, name: st
 @pytest.mark.parametrize(
     "core", [pytest.param(n, marks=needs(*CORES[n].needs)) for n in ("cortex-m0", "cortex-m4")]
 )
-@pytest.mark.parametrize("name", ["rhythm-140", "rhythm and shape"])
+@pytest.mark.parametrize("name", ["rhythm-140", "rhythm and shape with a prior"])
 @pytest.mark.parametrize("record", ["203", "232"])
 def test_full_records_on_a_cortex_m(mitdb: Path, core: str, name: str, record: str) -> None:
     program, counts = program_of(name), read_record(mitdb, record).counts
@@ -277,7 +294,8 @@ def test_full_records_on_a_cortex_m(mitdb: Path, core: str, name: str, record: s
 @pytest.mark.database
 @needs(*CORES["avr"].needs)
 def test_a_full_record_on_an_atmega328p(mitdb: Path) -> None:
-    program, counts = program_of("rhythm and shape"), read_record(mitdb, "232").counts
+    program = program_of("rhythm and shape with a prior")
+    counts = read_record(mitdb, "232").counts
     assert_same_beats(program, library(program, "avr").pipeline(counts), counts)
 
 

@@ -13,6 +13,7 @@ from ecgedge.verification.pipeline import first_difference
 from ecgedge.zoo import shipped_bundles
 from export.golden import extreme_beats
 from firmware_sim import network, pipeline
+from firmware_sim.prior import Prior
 from firmware_sim.program import Program
 from firmware_sim.program_file import load_program
 from tests.programs import hostile_beats, hostile_contexts, random_program
@@ -55,9 +56,11 @@ def test_the_hardest_beats(name: str) -> None:
         assert np.array_equal(value, expected.layers[layer]), layer
 
 
+@pytest.mark.parametrize("prior", [None, Prior("S", 9, 5)], ids=str)
 @pytest.mark.parametrize("fs", [125, 250, 500])
-def test_recordings_at_other_rates(fs: int, excerpt: Path) -> None:
-    program: Program = random_program(18, window=fs)
+def test_recordings_at_other_rates(fs: int, prior: Prior | None, excerpt: Path) -> None:
+    context = 5 if prior is None else 12
+    program: Program = random_program(18, window=fs, context=context, prior=prior)
     record = resample_record(read_record(excerpt, "201"), program.fs)
     assert assert_same_beats(WasmLibrary(program), record.counts[: 60 * program.fs]) > 40
 

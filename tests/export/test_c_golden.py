@@ -17,6 +17,7 @@ from export.c_header import program_header
 from export.c_library import library_files
 from firmware_sim import network
 from firmware_sim.pipeline import Pipeline
+from firmware_sim.prior import Prior
 from firmware_sim.program import Program
 from firmware_sim.program_file import load_program
 from tests.programs import random_program
@@ -103,13 +104,19 @@ def test_programs_of_every_shape_pass(
 
 
 RHYTHM_AND_SHAPE = random_program(3, context=12, hidden=7, branches=False)
+WITH_PRIOR = random_program(4, context=12, hidden=7, branches=False, prior=Prior("F", 9, 4))
 
 
 @pytest.mark.parametrize("core", cores())
 @pytest.mark.parametrize(
     "program",
-    [RHYTHM_AND_SHAPE, random_program(5, window=125, context=12, hidden=6, classes=2)],
-    ids=["rhythm and shape", "all there is"],
+    [
+        RHYTHM_AND_SHAPE,
+        WITH_PRIOR,
+        random_program(5, window=125, context=12, hidden=6, classes=2),
+        random_program(6, window=250, context=0, prior=Prior("V", 64, 1)),
+    ],
+    ids=["rhythm and shape", "with a prior", "all there is", "beat with a prior"],
 )
 def test_programs_with_a_hidden_layer_pass_on_every_core(
     core: Core, program: Program, tmp_path: Path
@@ -171,6 +178,8 @@ def test_every_changed_weight_is_found(place: str, step: int, tmp_path: Path) ->
         ("ECGEDGE_RHYTHM_FEW ", "pipeline"),
         ("ECGEDGE_IRREGULAR_GAIN ", "pipeline"),
         ("ECGEDGE_P_BINS ", "pipeline"),
+        ("ECGEDGE_QRS_MOVE ", "pipeline"),
+        ("ECGEDGE_PREMATURE_BELOW ", "pipeline"),
         ("ECGEDGE_P_GAIN_BITS ", "pipeline"),
         ("ECGEDGE_T_GAIN_BITS ", "pipeline"),
     ],
@@ -185,6 +194,26 @@ def test_a_changed_constant_of_rhythm_or_shape_is_found(
     assert difference(SelftestResult(False, place, 0, 4, expected, actual, 7)).where.startswith(
         where
     )
+
+
+@needs(*HOST.needs)
+@pytest.mark.parametrize("constant", ["PRIOR_GAIN", "PRIOR_SHIFT", "SHARE_BITS"])
+def test_a_changed_prior_is_found_in_the_pipeline(constant: str, tmp_path: Path) -> None:
+    files = library_files(WITH_PRIOR)
+    files["ecgedge_program.h"] = with_half(files["ecgedge_program.h"], f"ECGEDGE_{constant} ")
+    passed, place, expected, actual = selftest(HOST, files, tmp_path)
+    assert not passed
+    where = difference(SelftestResult(False, place, 0, 4, expected, actual, 7)).where
+    assert where.startswith("pipeline")
+
+
+def test_the_made_up_recording_has_decisions_of_both_kinds() -> None:
+    found, without = stream(WITH_PRIOR), stream(WITH_PRIOR.replace(prior=None))
+    assert found.beats == without.beats
+    assert found.crc != without.crc
+    counts = recording(WITH_PRIOR.fs, found.before + found.after)
+    labels = [beat.label for beat in Pipeline(WITH_PRIOR).push(counts)]
+    assert 5 < labels.count("F") < len(labels) - 5
 
 
 def with_half(header: str, constant: str) -> str:

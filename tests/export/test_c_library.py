@@ -19,6 +19,7 @@ from export.c_library import ONLY_WITH_BRANCHES, library_files, write_c
 from firmware_sim import network, pipeline
 from firmware_sim.beat import normalize
 from firmware_sim.errors import EcgedgeError
+from firmware_sim.prior import Prior
 from firmware_sim.program import BRANCHES, Program
 from firmware_sim.program_file import load_program
 from firmware_sim.prove import prove, worst_beats
@@ -81,6 +82,9 @@ def test_a_program_gets_what_it_needs_and_no_more(program: Program) -> None:
     assert all(name.startswith(ONLY_WITH_BRANCHES) for name in left_out)
     everything = random_program(1, context=12, hidden=5)
     assert set(library_files(everything)) == files | only
+    with_prior = everything.replace(prior=Prior("S", 4, 6))
+    of_prior = {"ecgedge_prior.c", "ecgedge_prior.h"}
+    assert set(library_files(with_prior)) == files | only | of_prior
 
 
 @pytest.mark.parametrize("context", [0, 5, 12])
@@ -91,6 +95,20 @@ def test_the_header_says_what_context_a_beat_has(context: int) -> None:
     assert values == ((8, 4) if context == 12 else (5, 0))
     assert ("ECGEDGE_TEMPLATE_BINS" in header) == (context == 12)
     assert int(defined(header, "RHYTHM_KEPT")) == (32 if context == 12 else 2)
+    assert int(defined(header, "PRIOR_GAIN")) == 0
+    assert "SHARE_BITS" not in header
+
+
+@pytest.mark.parametrize(("gain", "bits"), [(1, 16), (4, 16), (15, 16), (16, 32), (64, 32)])
+def test_the_header_says_what_the_proof_says_of_the_prior(gain: int, bits: int) -> None:
+    program = random_program(1, prior=Prior("V", gain, 5))
+    header = program_header(program)
+    numbers = [int(defined(header, f"PRIOR_{name}")) for name in ("LABEL", "GAIN", "SHIFT")]
+    assert numbers == [program.labels.index("V"), gain, 5]
+    proved = {q.name: q for q in prove(program).stream}
+    assert defined(header, "BONUS_GREATEST") == f"INT32_C({gain << 12})"
+    assert defined(header, "SCORE_GREATEST") == f"INT32_C({proved['prior.score'].high})"
+    assert int(defined(header, "BONUS_BITS")) == proved["prior.bonus"].width_bits == bits
 
 
 def test_the_same_program_gives_the_same_files(program: Program) -> None:
@@ -157,8 +175,11 @@ def run(*command: str, folder: Path, text: str = "") -> str:
 @pytest.mark.parametrize("kernel", ["", "-DECGEDGE_PORTABLE", "-DECGEDGE_PLAIN"])
 @pytest.mark.parametrize(
     "shape",
-    ["shipped", "tanh", "two labels", "rhythm and shape", "all there is", "rhythm", "beat, hidden"],
-)
+    [
+        "shipped", "tanh", "two labels", "rhythm and shape", "all there is", "rhythm",
+        "beat, hidden", "prior", "beat, large prior",
+    ],
+)  # fmt: skip
 def test_compilers_have_nothing_to_say(
     compiler: str, kernel: str, shape: str, program: Program, tmp_path: Path
 ) -> None:
@@ -170,6 +191,8 @@ def test_compilers_have_nothing_to_say(
         "all there is": random_program(5, window=125, context=12, hidden=7),
         "rhythm": random_program(6, hidden=1, branches=False),
         "beat, hidden": random_program(7, context=0, hidden=32, classes=2),
+        "prior": random_program(4, prior=Prior("S", 4, 6), **RHYTHM_AND_SHAPE),  # type: ignore[arg-type]
+        "beat, large prior": random_program(8, context=0, prior=Prior("N", 64, 1)),
     }
     write_c(tmp_path / "c", programs[shape])
     sources = [path.name for path in (tmp_path / "c").glob("*.c")]
@@ -180,7 +203,7 @@ def test_compilers_have_nothing_to_say(
 @needs("cppcheck")
 @pytest.mark.parametrize("shape", ["shipped", "rhythm and shape"])
 def test_cppcheck_has_nothing_to_say(shape: str, program: Program, tmp_path: Path) -> None:
-    other = random_program(4, **RHYTHM_AND_SHAPE)  # type: ignore[arg-type]
+    other = random_program(4, prior=Prior("S", 4, 6), **RHYTHM_AND_SHAPE)  # type: ignore[arg-type]
     library = tmp_path / "library"
     write_c(library, program if shape == "shipped" else other)
     run(
@@ -303,6 +326,32 @@ def test_a_width_that_is_too_narrow_does_not_compile(old: str, new: str, tmp_pat
     header.write_text(header.read_text().replace(old, new))
     sources = [*(tmp_path / "c").glob("*.c"), HARNESS / "harness.c"]
     with pytest.raises(EcgedgeError, match="export"):
+        build(CORES["host"], sources, [tmp_path / "c"], {}, tmp_path / "build")
+
+
+@needs(*CORES["host"].needs)
+@pytest.mark.parametrize(
+    ("gain", "old", "new"),
+    [
+        (4, "PRIOR_GAIN 4", "PRIOR_GAIN 5"),
+        (64, "BONUS_BITS 32", "BONUS_BITS 16"),
+        (64, "BONUS_BITS 32", "BONUS_BITS 8"),
+        (4, "SHARE_BITS 12", "SHARE_BITS 13"),
+        (4, "SHARE_BITS 12", "SHARE_BITS 14"),
+        (4, "PRIOR_LABEL 1", "PRIOR_LABEL 4"),
+        (4, "PRIOR_SHIFT 6", "PRIOR_SHIFT 9"),
+        (4, "SCORE_GREATEST INT32_C(", "SCORE_GREATEST INT64_C(99999"),
+    ],
+)
+def test_a_prior_beyond_its_proof_does_not_compile(
+    gain: int, old: str, new: str, tmp_path: Path
+) -> None:
+    write_c(tmp_path / "c", random_program(2, window=125, prior=Prior("S", gain, 6)))
+    header = tmp_path / "c" / "ecgedge_program.h"
+    assert header.read_text().count(old) == 1
+    header.write_text(header.read_text().replace(old, new))
+    sources = [*(tmp_path / "c").glob("*.c"), HARNESS / "harness.c"]
+    with pytest.raises(EcgedgeError, match=r"promise|export"):
         build(CORES["host"], sources, [tmp_path / "c"], {}, tmp_path / "build")
 
 

@@ -22,6 +22,7 @@ from ecgedge.verification.eva import (
 )
 from ecgedge.zoo import shipped_bundles
 from firmware_sim.errors import EcgedgeError
+from firmware_sim.prior import Prior
 from firmware_sim.program import Program
 from firmware_sim.program_file import load_program
 from tests.programs import random_program
@@ -138,6 +139,30 @@ def test_no_alarm_in_shapes_of_windows(window: int, target: Target, tmp_path: Pa
 
 @pytest.mark.slow
 @needs("frama-c")
+@pytest.mark.parametrize("target", [PLAIN, AVR], ids=lambda target: target.name)
+@pytest.mark.parametrize(
+    ("gain", "shift", "classes"), [(1, 8, 3), (4, 6, 4), (15, 1, 5), (64, 1, 4)]
+)
+def test_no_alarm_in_the_prior(
+    gain: int, shift: int, classes: int, target: Target, tmp_path: Path
+) -> None:
+    program = random_program(17, window=125, classes=classes, prior=Prior("S", gain, shift))
+    run = analyze(library(program, tmp_path), "prior", target)
+    assert run.alarms == ()
+    assert run.functions == 3
+    assert run.assertions == 1
+
+
+@pytest.mark.slow
+@needs("frama-c")
+def test_a_bonus_beyond_its_width_raises_an_alarm(tmp_path: Path) -> None:
+    program = random_program(17, window=125, prior=Prior("S", 64, 6))
+    folder = without_promises(library(program, tmp_path, BONUS_BITS="16"))
+    assert not analyze(folder, "prior", AVR).ok
+
+
+@pytest.mark.slow
+@needs("frama-c")
 def test_a_template_beyond_its_range_raises_an_alarm(tmp_path: Path) -> None:
     program = random_program(17, **RHYTHM_AND_SHAPE)  # type: ignore[arg-type]
     folder = without_promises(library(program, tmp_path, T_BIN="41"))
@@ -246,6 +271,13 @@ def test_the_shape_is_analyzed_where_there_is_one() -> None:
     with_shape = random_program(17, **RHYTHM_AND_SHAPE)  # type: ignore[arg-type]
     assert "shape" in {driver for driver, _ in analyses(with_shape)}
     assert "shape" not in {driver for driver, _ in analyses(random_program(17))}
+
+
+def test_the_prior_is_analyzed_where_there_is_one() -> None:
+    program = random_program(17)
+    assert "prior" not in {driver for driver, _ in analyses(program)}
+    with_one = program.replace(prior=Prior("S", 4, 6))
+    assert [t for d, t in analyses(with_one) if d == "prior"] == [PLAIN, AVR]
 
 
 ONE_ALARM = """[eva:alarm] ecgedge_network.c:82: Warning:
