@@ -25,7 +25,7 @@ def test_every_option_reaches_the_configuration(tmp_path):
     config = train(
         tmp_path, "--calibration", "mse", "--shift-ms", "5", "--noise", "0", "--clip", "0.5",
         "--weight-decay", "0", "--validation-share", "0.4", "--class-weight", "S=8",
-        "--weight-ratio", "9",
+        "--weight-ratio", "9", "--prior", "V,2,5",
     )  # fmt: skip
     assert config["calibration"] == "mse"
     assert (config["augmentation"]["shift_ms"], config["augmentation"]["noise"]) == (5, 0)
@@ -33,6 +33,7 @@ def test_every_option_reaches_the_configuration(tmp_path):
     assert (config["clip"], config["weight_decay"], config["validation_share"]) == (0.5, 0, 0.4)
     assert config["imbalance"]["weights"] == {"N": 1.0, "S": 8.0, "V": 1.0, "F": 1.0}
     assert config["imbalance"]["ratio"] == 9
+    assert config["prior"] == {"label": "V", "gain": 2, "shift": 5}
 
 
 @pytest.mark.slow

@@ -8,15 +8,42 @@ from ecgedge.training.config import (
     TrainConfig,
     for_protocol,
     from_json,
+    prior_of,
     student_of,
     to_json,
 )
 from firmware_sim.errors import EcgedgeError
+from firmware_sim.prior import Prior
 
 
 def test_a_configuration_survives_json() -> None:
     config = for_protocol("replica", seed=3, imbalance=Imbalance(power=0.7))
     assert from_json(json.loads(json.dumps(to_json(config)))) == config
+
+
+def test_a_prior_survives_json_and_its_absence_too() -> None:
+    config = for_protocol("ds1-ds2", prior=Prior("V", 2, 5))
+    assert from_json(json.loads(json.dumps(to_json(config)))).prior == Prior("V", 2, 5)
+    old = {name: value for name, value in to_json(TrainConfig()).items() if name != "prior"}
+    assert from_json(old).prior is None
+
+
+def test_only_students_of_context_with_many_labels_start_with_a_prior() -> None:
+    assert for_protocol("ds1-ds2").prior == Prior("S", 4, 6)
+    assert for_protocol("ds1-ds2", "segments").prior is None
+    assert for_protocol("ds1-ds2", "context", task="aami-binary").prior is None
+    assert for_protocol("replica").prior is None
+
+
+def test_a_prior_is_read_from_text() -> None:
+    assert prior_of("S,4,6") == Prior("S", 4, 6)
+    assert prior_of("none") is None
+
+
+@pytest.mark.parametrize("wrong", ["S", "S,4", "S,a,6", "S,4,6,1", "S,0,6", "S,4,9", ""])
+def test_a_prior_that_is_none_is_refused(wrong: str) -> None:
+    with pytest.raises(EcgedgeError, match="prior"):
+        prior_of(wrong)
 
 
 def test_protocols_bring_task_lead_and_student() -> None:
@@ -53,6 +80,8 @@ def test_the_imbalance_is_corrected_once() -> None:
         {"learning_rate": float("nan")},
         {"learning_rate": 0.0},
         {"weight_decay": float("inf")},
+        {"prior": Prior("X", 4, 6)},
+        {"prior": Prior("S", 4, 6), "task": "aami-binary"},
     ],
 )
 def test_what_cannot_be_trained_is_refused(wrong: dict[str, object]) -> None:

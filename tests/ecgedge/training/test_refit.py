@@ -21,6 +21,7 @@ from ecgedge.training.refit import assign_folds, consensus, out_of_fold
 from ecgedge.training.train import Data, read_data, train_run
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.network import run as simulate
+from firmware_sim.prior import Prior, with_prior
 from firmware_sim.program_file import load_program
 
 CPU = torch.device("cpu")
@@ -81,6 +82,32 @@ def test_the_figures_are_out_of_fold(done: runs.Run, data: Data) -> None:
     assert done.metrics["validation_records"] == []
     assert done.score == pytest.approx(done.metrics["validation"][done.metric])
     assert start == consensus(model, data.train, CPU)  # type: ignore[arg-type]
+
+
+def test_the_prior_adds_to_what_the_folds_said(
+    done: runs.Run,
+    excerpt: Path,
+    quick: TrainConfig,
+    data: Data,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(0)
+    said = rng.integers(-9000, 9000, (len(data.train), 4))
+    monkeypatch.setattr(training, "out_of_fold", lambda *given: (said, said / 2**14))
+    brief = replace(quick, restarts=1, epochs=1, fine_epochs=0)
+    found = saved_predictions(train_run(excerpt, brief, tmp_path / "run", data=data).path)
+    assert found is not None
+    expected = with_prior(said, found.record, found.labels, Prior("S", 4, 6))
+    assert np.array_equal(found.scores, expected)
+    assert np.array_equal(found.predicted, expected.argmax(axis=1))
+    assert (expected != said).any()
+
+
+def test_program_and_float_student_have_the_prior(done: runs.Run) -> None:
+    assert load_program(done.path / runs.PROGRAM).prior == Prior("S", 4, 6)
+    assert done.float_network is not None
+    assert done.float_network.prior == Prior("S", 4, 6)
 
 
 def test_pictures_do_not_call_training_beats_validation(done: runs.Run) -> None:
