@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from firmware_sim.context import CONTEXT_NAMES
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.formats import ONE
+from firmware_sim.prior import Prior
 from firmware_sim.program import Program
 from firmware_sim.prove import Proof
 from firmware_sim.rhythm import RR_SIZE
@@ -107,6 +108,13 @@ def _context(program: Program) -> str:
     return f"{program.context} values: RR intervals, and the shape against a running template"
 
 
+def _prior(prior: Prior) -> str:
+    return (
+        f"of a stream, the share of {prior.label} in the last {1 << prior.shift} decisions or so, "
+        f"times {prior.gain} / 4, is added to its score; files of the network are without it"
+    )
+
+
 def _layers(program: Program) -> str:
     """Say which values follow which, from the inputs to the scores."""
     names = []
@@ -206,6 +214,8 @@ def card(program: Program, proof: Proof, origin: Provenance) -> str:
         ("largest activation that is possible", f"{proof.activation_max:.4f}"),
         ("program", program.digest),
     ]
+    if program.prior is not None:
+        facts.append(("prior", _prior(program.prior)))
     if program.threshold is not None:
         names = program.labels
         facts.append(("decision", f"{names[1]} when the score difference >= {program.threshold}"))

@@ -168,7 +168,7 @@ bool ecgedge_push(ecgedge_state *state, int16_t sample, ecgedge_beat *beat);
 bool ecgedge_flush(ecgedge_state *state, ecgedge_beat *beat);
 
 /*
- * Label of one window.
+ * Label of one window, by the network alone: a prior has its say in streams only.
  *
  * window:  ECGEDGE_WINDOW counts, the R peak at [ECGEDGE_WINDOW / 2]; NULL will do for a program that
  *          sees the beat through its context alone (ECGEDGE_LAYERS 0).

@@ -27,8 +27,10 @@ from ecgedge.faults import (
     faulty_record,
 )
 from ecgedge.simulation import simulate_record
+from firmware_sim.beat import cut_windows, normalize
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.network import run
+from firmware_sim.prior import Prior
 from firmware_sim.program import Program
 from firmware_sim.program_file import save_program
 from tests.programs import random_program
@@ -163,6 +165,27 @@ def test_a_recording_with_coarse_inputs_is_that_of_the_network(excerpt: Path) ->
     assert run(program, q, context).scores.tolist() == [list(beat.scores) for beat in shared]
     same = simulate_record(program, excerpt, "208", faults=[Fault("input-bits", 8)])
     assert same.beats == clean.beats
+
+
+def test_coarse_inputs_enter_the_prior_as_they_are_decided(excerpt: Path) -> None:
+    program = program_of_task(3, context=12, hidden=8, branches=False, prior=Prior("S", 9, 4))
+    found = simulate_record(program, excerpt, "208", faults=[Fault("input-bits", 4)]).beats
+    counts = read_record(excerpt, "208").counts
+    q = normalize(cut_windows(counts, np.array([beat.sample for beat in found]), program.window))
+    context = np.array([beat.context for beat in found], np.int8)
+    assert program.prior is not None
+    share, own = 0, program.labels.index("S")
+    bonuses = set()
+    for beat, scores in zip(found, run(program, q, context).scores.tolist(), strict=True):
+        bonuses.add(program.prior.bonus(share))
+        scores[own] += program.prior.bonus(share)
+        assert list(beat.scores) == scores
+        assert beat.label_index == scores.index(max(scores))
+        assert beat.label == program.labels[beat.label_index]
+        share = program.prior.after(share, beat.label)
+    assert len(bonuses) > 50
+    same = simulate_record(program, excerpt, "208", faults=[Fault("input-bits", 8)])
+    assert same.beats == simulate_record(program, excerpt, "208").beats
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import pytest
 from export.card import Provenance, Result, bound_of, card, with_proof
 from firmware_sim.context import CONTEXT_NAMES
 from firmware_sim.errors import EcgedgeError
+from firmware_sim.prior import Prior
 from firmware_sim.prove import prove
 from tests.programs import random_program
 
@@ -54,6 +55,14 @@ def test_the_inputs_are_named_value_by_value() -> None:
     without = text_of(Provenance(), context=0)
     assert "| context | not used |" in without
     assert "`context`" not in without
+
+
+def test_a_prior_is_told_with_its_numbers() -> None:
+    program = random_program(0)
+    assert "| prior |" not in card(program, prove(program), Provenance())
+    with_one = program.replace(prior=Prior("S", 3, 5))
+    text = card(with_one, prove(with_one), Provenance())
+    assert "the share of S in the last 32 decisions or so, times 3 / 4, is added" in text
 
 
 def test_a_program_without_branches_takes_its_context_alone() -> None:
