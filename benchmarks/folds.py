@@ -30,7 +30,7 @@ from ecgedge.training.loop import Fit, Phase, run_phase
 from ecgedge.training.refit import assign_folds
 from ecgedge.training.validation import logits_of
 from firmware_sim.context import CONTEXT_SIZE
-from firmware_sim.prior import with_prior
+from firmware_sim.prior import is_irregular, with_prior
 
 CPU = torch.device("cpu")
 
@@ -94,8 +94,13 @@ def main(
         run_phase(fit, train, validation, config, phase, device=CPU)
         network = logits_of(model, held, CPU).numpy()
         one = float(config.logit_scale)
-        record = held.record.numpy()
-        logits.append(with_prior(network, record, config.labels, config.prior, one=one))
+        record, silent = (
+            held.record.numpy(),
+            is_irregular(held.context.numpy()[:, : config.context]),
+        )
+        logits.append(
+            with_prior(network, record, config.labels, config.prior, silent=silent, one=one)
+        )
         truth.append(held.y.numpy())
         click.echo(f"fold {fold + 1} of {folds}: {', '.join(sorted(inside))}", err=True)
     y, found = np.concatenate(truth), np.concatenate(logits, axis=1)

@@ -31,6 +31,7 @@ from firmware_sim import network
 from firmware_sim.beat import normalize, window_edges
 from firmware_sim.context import CONTEXT_SIZE
 from firmware_sim.detector import Detection, Detector, as_counts
+from firmware_sim.prior import is_irregular
 from firmware_sim.program import Program
 from firmware_sim.rhythm import RHYTHM_SIZE, Rhythm
 from firmware_sim.shape import Shape, bins, is_premature
@@ -274,9 +275,10 @@ class Pipeline:
         q = normalize(windows) if program.branches else np.zeros(windows.shape, dtype=np.int8)
         output = network.run(program, q, context if program.context else None)
         names = quality(windows, program.fs)
+        silent = is_irregular(context)
         beats = []
         for i, p in enumerate(decided):
-            scores, index = self._decide(output, i)
+            scores, index = self._decide(output, i, silent=bool(silent[i]))
             beats.append(
                 Beat(
                     sample=p.detection.sample,
@@ -294,12 +296,15 @@ class Pipeline:
             )
         return beats
 
-    def _decide(self, output: network.Output, i: int) -> tuple[tuple[int, ...], int]:
+    def _decide(
+        self, output: network.Output, i: int, *, silent: bool
+    ) -> tuple[tuple[int, ...], int]:
         """Return scores and label index of the i-th beat; remember the label."""
         prior, labels = self.program.prior, self.program.labels
         scores, index = output.scores[i].tolist(), int(output.label_index[i])
         if prior is not None:
-            scores[labels.index(prior.label)] += prior.bonus(self._share)
+            if not silent:
+                scores[labels.index(prior.label)] += prior.bonus(self._share)
             index = int(np.argmax(scores))
             self._share = prior.after(self._share, labels[index])
         return tuple(scores), index

@@ -34,6 +34,8 @@ from firmware_sim.formats import ONE, Q7_MAX, rdiv, rshift, sat
 RR_SIZE = 5
 """The values that a program with RR context alone takes: the first five."""
 RHYTHM_SIZE = 8
+IRREGULARITY = 7
+"""Which value is the irregularity of the last 32."""
 IRREGULAR_GAIN = 4
 SLOW_SHIFT = 7
 """The slow mean moves 2**-7 of the way to each new interval, once there were 32."""

@@ -9,6 +9,7 @@ from calib.float_network import FloatNetwork
 from export.bundle import write_bundle
 from export.card import bound_of
 from firmware_sim.formats import FRACTION_BITS, ONE
+from firmware_sim.prior import Prior
 from firmware_sim.program import TOKEN_BITS, Program
 from tests.programs import random_program
 
@@ -52,7 +53,7 @@ def network_of(program: Program) -> FloatNetwork:
     )
 
 
-def small_bundle(folder: Path, seed: int = 1, **shape: int | str) -> Program:
+def small_bundle(folder: Path, seed: int = 1, **shape: int | str | Prior) -> Program:
     """Write the bundle of a random program, 125 samples long unless told otherwise."""
     program = random_program(seed, **({"window": 125} | shape))  # type: ignore[arg-type]
     write_bundle(folder, program, network_of(program))

@@ -21,7 +21,7 @@ from ecgedge.training.examples import Examples
 from ecgedge.training.loop import Fit
 from ecgedge.training.validation import COLLAPSED_SHARE, logits_of
 from firmware_sim.network import run
-from firmware_sim.prior import with_prior
+from firmware_sim.prior import is_irregular, with_prior
 from firmware_sim.program import Program
 from firmware_sim.program_file import save_program
 
@@ -137,8 +137,9 @@ def conclude(
     network = to_float_network(fit.model, fit.best.start, purpose)
     scores = logits / config.logit_scale
     record, prior = validation.record.numpy(), config.prior
+    silent = is_irregular(validation.context.numpy()[:, : config.context])
     if not config.has_integers:
-        scores = with_prior(scores, record, labels, prior, one=1.0)
+        scores = with_prior(scores, record, labels, prior, silent=silent, one=1.0)
         chosen = _threshold(_whole(scores), y)
         network = _with_threshold(network, chosen)
         floats = _predictions(validation, labels, scores, network.threshold, config.logit_scale)
@@ -149,8 +150,8 @@ def conclude(
         integers = run(program, validation.q.numpy(), context).scores.astype(np.int64)
     else:
         integers, scores = held.scores, held.logits
-    integers = with_prior(integers, record, labels, prior)
-    scores = with_prior(scores, record, labels, prior, one=1.0)
+    integers = with_prior(integers, record, labels, prior, silent=silent)
+    scores = with_prior(scores, record, labels, prior, silent=silent, one=1.0)
     chosen = _threshold(integers, y)
     if chosen is not None:
         program = program.replace(threshold=chosen.value)

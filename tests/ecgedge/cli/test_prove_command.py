@@ -13,6 +13,7 @@ from ecgedge.cli.main import cli
 from ecgedge.zoo import shipped_bundles
 from export.bundle import read_bundle, write_sums
 from firmware_sim.errors import EcgedgeError
+from firmware_sim.prior import Prior
 from firmware_sim.proof.certificate import checksum
 from firmware_sim.proof.replay import replay
 from firmware_sim.prove import prove
@@ -48,6 +49,24 @@ def change(bundle: Path, edit: Callable[[dict[str, Any]], object], *, sign: bool
         content["checksum"] = checksum(content)
     (bundle / "proof.json").write_text(json.dumps(content))
     write_sums(bundle)
+
+
+def test_a_prior_is_part_of_what_is_said_and_of_the_certificate(tmp_path: Path) -> None:
+    small_bundle(tmp_path / "bundle", prior=Prior("S", 4, 6))
+    said = call(tmp_path / "bundle")
+    assert said.exit_code == 0
+    lines = [line.split() for line in said.stdout.splitlines()]
+    assert ["prior.share", "0", "4096", "int16"] in [line[:4] for line in lines]
+    assert ["prior.bonus", "0", "16384", "int16"] in [line[:4] for line in lines]
+
+    def widen(content: dict[str, Any]) -> None:
+        (bonus,) = (q for q in content["stream"] if q["name"] == "prior.bonus")
+        bonus["high"] = 20480
+
+    change(tmp_path / "bundle", widen, sign=True)
+    wrong = call(tmp_path / "bundle")
+    assert wrong.exit_code == 1
+    assert "stream, prior.bonus, high is 20480, the proof says 16384" in wrong.stdout
 
 
 def test_one_json_object_holds_the_proof_and_what_it_was_held_to(whole: Path) -> None:
