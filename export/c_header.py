@@ -228,6 +228,8 @@ def _prior(program: Program, proof: Proof) -> dict[str, object]:
         "PRIOR_LABEL": program.labels.index(program.prior.label),
         "PRIOR_SHIFT": program.prior.shift,
         "SHARE_BITS": prior.SHARE_BITS,
+        "IRREGULARITY": rhythm.IRREGULARITY,
+        "IRREGULAR_FROM": prior.IRREGULAR_FROM,
         "BONUS_GREATEST": f"INT32_C({bonus.high})",
         "BONUS_BITS": bonus.width_bits,
         "SCORE_GREATEST": f"INT32_C({score.high})",

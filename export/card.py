@@ -111,7 +111,8 @@ def _context(program: Program) -> str:
 def _prior(prior: Prior) -> str:
     return (
         f"of a stream, the share of {prior.label} in the last {1 << prior.shift} decisions or so, "
-        f"times {prior.gain} / 4, is added to its score; files of the network are without it"
+        f"times {prior.gain} / 4, is added to its score unless the rhythm is irregular; files of "
+        "the network are without it"
     )
 
 

@@ -216,7 +216,7 @@ static ECGEDGE_SELDOM void release(ecgedge_state *state, ecgedge_beat *beat)
     beat->search_back = first->search_back;
     beat->label = ecgedge_head(mean, beat->context, beat->scores);
 #if ECGEDGE_PRIOR_GAIN
-    beat->label = ecgedge_prior_decide(&state->share, beat->scores);
+    beat->label = ecgedge_prior_decide(&state->share, beat->context, beat->scores);
 #endif
     state->waiting--;
     memmove(state->pending, state->pending + 1, sizeof *first * state->waiting);

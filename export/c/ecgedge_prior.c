@@ -22,10 +22,22 @@ ECGEDGE_PROMISE(bonus_is_within_the_proof,
                     (ECGEDGE_BONUS_BITS == 32 || ECGEDGE_BONUS_GREATEST < 65536L));
 ECGEDGE_PROMISE(score_fits_32_bits, ECGEDGE_SCORE_GREATEST <= INT32_MAX);
 
-uint8_t ecgedge_prior_decide(int16_t *share, int32_t *scores)
+/* A program that does not take the irregularity of its rhythm has no exception. */
+static bool is_irregular(const int8_t *context)
+{
+#if ECGEDGE_CONTEXT > ECGEDGE_IRREGULARITY
+    return context[ECGEDGE_IRREGULARITY] >= ECGEDGE_IRREGULAR_FROM;
+#else
+    (void)context;
+    return false;
+#endif
+}
+
+uint8_t ecgedge_prior_decide(int16_t *share, const int8_t *context, int32_t *scores)
 {
     int16_t change = (int16_t)(HALF - *share);
-    scores[ECGEDGE_PRIOR_LABEL] += (int32_t)((bonus)ECGEDGE_PRIOR_GAIN * (bonus)*share);
+    if (!is_irregular(context))
+        scores[ECGEDGE_PRIOR_LABEL] += (int32_t)((bonus)ECGEDGE_PRIOR_GAIN * (bonus)*share);
     const uint8_t label = ecgedge_decide(scores);
     if (label == ECGEDGE_PRIOR_LABEL)
         change = (int16_t)(change + SHARE_ONE);

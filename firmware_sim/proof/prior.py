@@ -35,7 +35,7 @@ def prove_prior(prior: Prior, score: Interval) -> tuple[Quantity, ...]:
     bonus = share * prior.gain
     return (
         quantity("prior.share", share, "0, then moves toward 0 or a share of 1"),
-        quantity(BONUS, bonus, "gain times share"),
+        quantity(BONUS, bonus, "gain times share; nothing where the rhythm is irregular"),
         quantity(SCORE, score + bonus, "the label's score, and what is added to it"),
         quantity("prior.change", change, "target - share, then the half that rounds the shift"),
     )
