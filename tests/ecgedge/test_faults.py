@@ -33,6 +33,7 @@ from firmware_sim.network import run
 from firmware_sim.prior import Prior
 from firmware_sim.program import Program
 from firmware_sim.program_file import save_program
+from firmware_sim.rhythm import IRREGULARITY
 from tests.programs import random_program
 from tests.run_folders import make_run, trained_with_folds
 
@@ -176,14 +177,17 @@ def test_coarse_inputs_enter_the_prior_as_they_are_decided(excerpt: Path) -> Non
     assert program.prior is not None
     share, own = 0, program.labels.index("S")
     bonuses = set()
-    for beat, scores in zip(found, run(program, q, context).scores.tolist(), strict=True):
-        bonuses.add(program.prior.bonus(share))
-        scores[own] += program.prior.bonus(share)
+    clean = simulate_record(program, excerpt, "208").beats
+    rows = run(program, q, context).scores.tolist()
+    for beat, known, scores in zip(found, clean, rows, strict=True):
+        if known.context[IRREGULARITY] < 64:  # the rhythm is not an input of the network alone
+            bonuses.add(program.prior.bonus(share))
+            scores[own] += program.prior.bonus(share)
         assert list(beat.scores) == scores
         assert beat.label_index == scores.index(max(scores))
         assert beat.label == program.labels[beat.label_index]
         share = program.prior.after(share, beat.label)
-    assert len(bonuses) > 50
+    assert len(bonuses) > 5
     same = simulate_record(program, excerpt, "208", faults=[Fault("input-bits", 8)])
     assert same.beats == simulate_record(program, excerpt, "208").beats
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -23,6 +24,7 @@ from export.bundle import (
 )
 from export.golden import make_golden
 from firmware_sim.errors import EcgedgeError
+from firmware_sim.prior import Prior
 from firmware_sim.program import Program
 from firmware_sim.program_file import load_program, save_program
 from tests.networks import network_of, small_bundle
@@ -60,10 +62,11 @@ def test_it_reads_back(whole: Path) -> None:
     [
         {"context": 12, "hidden": 8, "branches": False},
         {"context": 12, "hidden": 3},
+        {"context": 12, "hidden": 3, "prior": Prior("S", 4, 6)},
         {"context": 0, "hidden": 3, "classes": 2},
     ],
 )
-def test_every_shape_of_program_reads_back(tmp_path: Path, shape: dict[str, int]) -> None:
+def test_every_shape_of_program_reads_back(tmp_path: Path, shape: dict[str, Any]) -> None:
     program = small_bundle(tmp_path / "bundle", **shape)
     found = read_bundle(tmp_path / "bundle")
     assert found.program == program
@@ -71,7 +74,7 @@ def test_every_shape_of_program_reads_back(tmp_path: Path, shape: dict[str, int]
     assert found.network.parameters == program.parameters
     assert list(found.golden.layers)[-2:] == ["hidden", "scores"]
     stored = json.loads((tmp_path / "bundle" / "program.json").read_text())
-    assert stored["version"] == (3 if shape["context"] else 2)
+    assert stored["version"] == (4 if shape["context"] else 2)
     before = {path.name: path.read_bytes() for path in (tmp_path / "bundle").iterdir()}
     renew(found)
     assert {path.name: path.read_bytes() for path in (tmp_path / "bundle").iterdir()} == before

@@ -15,7 +15,7 @@ from firmware_sim.detector import Detection, detect
 from firmware_sim.detector_timing import timing
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.pipeline import Beat, Pipeline, quality, run
-from firmware_sim.prior import Prior, with_prior
+from firmware_sim.prior import Prior, is_irregular, with_prior
 from firmware_sim.program import Program
 from firmware_sim.rhythm import RHYTHM_SIZE, RR_SIZE, Rhythm, contexts
 from firmware_sim.shape import SHAPE_SIZE
@@ -85,7 +85,8 @@ def batch(program: Program, counts: Counts) -> list[Beat]:
     windows = cut_windows(counts, samples[inside], program.window)
     used = context[inside] if program.context else None
     alone = network.run(program, normalize(windows), used).scores
-    scores = with_prior(alone, np.zeros(len(alone), int), program.labels, program.prior)
+    record, silent = np.zeros(len(alone), int), is_irregular(context[inside])
+    scores = with_prior(alone, record, program.labels, program.prior, silent=silent)
     decided = network.decide(program, scores)
     names = quality(windows, program.fs)
     due = batch_due(program, found, len(counts))

@@ -13,8 +13,9 @@ from firmware_sim import network, pipeline
 from firmware_sim.beat import cut_windows, normalize
 from firmware_sim.context import CONTEXT_SIZE
 from firmware_sim.pipeline import Pipeline
-from firmware_sim.prior import Prior, with_prior
+from firmware_sim.prior import Prior, is_irregular, with_prior
 from firmware_sim.program import Program
+from tests.firmware_sim.test_detector import heart
 from tests.programs import LABELS, random_program
 
 N, S, V, F = LABELS[:4]
@@ -27,10 +28,13 @@ class PlainPrior:
         self.label, self.gain, self.shift = label, gain, shift
         self.share = Fraction(0)
 
-    def decide(self, scores: list[int], labels: tuple[str, ...]) -> tuple[list[int], str]:
+    def decide(
+        self, scores: list[int], labels: tuple[str, ...], silent: bool = False
+    ) -> tuple[list[int], str]:
         """Scores with what is added, and the label, which moves the share."""
-        own = labels.index(self.label)
-        said = [s + (i == own) * self.gain * int(4096 * self.share) for i, s in enumerate(scores)]
+        said = list(scores)
+        if not silent:
+            said[labels.index(self.label)] += self.gain * int(4096 * self.share)
         label = labels[said.index(max(said))]
         wanted = Fraction(int(label == self.label))
         exact = 4096 * (wanted - self.share) / 2**self.shift
@@ -39,15 +43,20 @@ class PlainPrior:
 
 
 def plain(
-    scores: np.ndarray, record: np.ndarray, labels: tuple[str, ...], prior: Prior
+    scores: np.ndarray,
+    record: np.ndarray,
+    labels: tuple[str, ...],
+    prior: Prior,
+    silent: np.ndarray | None = None,
 ) -> list[list[int]]:
     """Every record by itself."""
     result, before, state = [], None, PlainPrior(prior.label, prior.gain, prior.shift)
-    for row, name in zip(scores.tolist(), record.tolist(), strict=True):
+    silence = [False] * len(record) if silent is None else silent.tolist()
+    for row, name, quiet in zip(scores.tolist(), record.tolist(), silence, strict=True):
         if name != before:
             state = PlainPrior(prior.label, prior.gain, prior.shift)
         before = name
-        result.append(state.decide(row, labels)[0])
+        result.append(state.decide(row, labels, quiet)[0])
     return result
 
 
@@ -76,6 +85,10 @@ def test_many_records_are_the_definition_each_by_itself(prior, seed, lengths):
     found = with_prior(scores, record, LABELS[:4], prior)
     assert found.dtype == scores.dtype
     assert found.tolist() == plain(scores, record, LABELS[:4], prior)
+    silent = rng.random(len(record)) < 0.3
+    quiet = with_prior(scores, record, LABELS[:4], prior, silent=silent)
+    assert quiet.tolist() == plain(scores, record, LABELS[:4], prior, silent)
+    assert np.array_equal(quiet[silent], scores[silent])
 
 
 @given(some_priors, st.integers(0, 2**32 - 1))
@@ -84,9 +97,11 @@ def test_many_models_do_not_know_of_each_other(prior, seed):
     rng = np.random.default_rng(seed)
     record = np.repeat([3, 1, 2], [9, 1, 20])
     scores = rng.integers(-60_000, 60_000, (2, 3, 30, 4))
-    found = with_prior(scores, record, LABELS[:4], prior)
+    silent = rng.random(30) < 0.3
+    found = with_prior(scores, record, LABELS[:4], prior, silent=silent)
     for i in np.ndindex(2, 3):
-        assert np.array_equal(found[i], with_prior(scores[i], record, LABELS[:4], prior))
+        one = with_prior(scores[i], record, LABELS[:4], prior, silent=silent)
+        assert np.array_equal(found[i], one)
 
 
 @given(some_priors, st.integers(0, 2**32 - 1))
@@ -134,6 +149,23 @@ def test_the_share_moves_by_a_64th_of_the_way():
     assert prior.bonus(4096) == 1 << 14, "a gain of 4 is a score of 1"
 
 
+def test_an_irregular_rhythm_makes_it_silent_but_not_forgetful():
+    prior, record = Prior(S, 64, 1), np.zeros(3, int)
+    scores = np.array([[0, 9, 0, 0], [0, 9, 0, 0], [0, 9, 0, 0]])
+    silent = np.array([False, True, False])
+    found = with_prior(scores, record, LABELS[:4], prior, silent=silent)[:, 1]
+    assert found.tolist() == [9, 9, 9 + 64 * 3072]
+
+
+def test_a_rhythm_is_irregular_from_64_on():
+    context = np.zeros((4, CONTEXT_SIZE), np.int8)
+    context[:, :7] = context[:, 8:] = 127
+    context[:, 7] = [-127, 63, 64, 127]
+    assert is_irregular(context).tolist() == [False, False, True, True]
+    assert is_irregular(context[:, :5]).tolist() == [False] * 4
+    assert is_irregular(context[:, :0]).tolist() == [False] * 4
+
+
 # In the pipeline
 
 
@@ -159,11 +191,14 @@ def test_the_pipeline_adds_what_its_own_decisions_say(excerpt, prior, shape):
     beats = pipeline.run(program, counts)
     alone = scores_alone(program, counts, beats)
     record = np.zeros(len(beats), int)
-    expected = plain(alone, record, program.labels, prior)
+    silent = np.array([len(b.context) > 7 and b.context[7] >= 64 for b in beats])
+    assert silent.any() == (shape["context"] == CONTEXT_SIZE)
+    assert not silent.all()
+    expected = plain(alone, record, program.labels, prior, silent)
     assert [list(b.scores) for b in beats] == expected
     assert [b.label_index for b in beats] == np.argmax(expected, axis=1).tolist()
     assert [b.label for b in beats] == [program.labels[b.label_index] for b in beats]
-    assert with_prior(alone, record, program.labels, prior).tolist() == expected
+    assert with_prior(alone, record, program.labels, prior, silent=silent).tolist() == expected
     without = pipeline.run(program.replace(prior=None), counts)
     assert [list(b.scores) for b in without] == alone.tolist()
     assert [b.sample for b in without] == [b.sample for b in beats]
@@ -173,7 +208,7 @@ def test_a_gap_makes_the_share_nothing_again(excerpt):
     """And beats that wait when a stream ends are decided with it."""
     prior = Prior(N, 64, 1)
     program = random_program(3, context=CONTEXT_SIZE, hidden=8, branches=False, prior=prior)
-    counts = read_record(excerpt, "208").counts[: 30 * 360]
+    counts, _ = heart(360, 30)
     stream = Pipeline(program)
     before = stream.push(counts) + stream.reset(len(counts) + 99)
     after = stream.push(counts) + stream.flush()
