@@ -2,19 +2,23 @@
 
 import math
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecgedge.data.record import read_record
+from ecgedge.data.labels import AAMI_MAPS
+from ecgedge.data.record import Record, read_record, resample_record
+from ecgedge.zoo import shipped_bundles
 from firmware_sim import network, pipeline
 from firmware_sim.beat import cut_windows, normalize
 from firmware_sim.context import CONTEXT_SIZE
 from firmware_sim.pipeline import Pipeline
-from firmware_sim.prior import Prior, is_irregular, with_prior
+from firmware_sim.prior import SHARE_ONE, Prior, is_irregular, with_prior
 from firmware_sim.program import Program
+from firmware_sim.program_file import load_program
 from tests.firmware_sim.test_detector import heart
 from tests.programs import LABELS, random_program
 
@@ -227,3 +231,65 @@ def test_the_network_by_itself_knows_nothing_of_a_prior():
     assert np.array_equal(found.scores, expected.scores)
     assert np.array_equal(found.label_index, expected.label_index)
     assert other != program
+
+
+# In the programs that ship
+
+
+def shipped(name: str) -> Program:
+    return load_program(shipped_bundles()[name] / "program.json")
+
+
+WITH_PRIOR = [name for name in shipped_bundles() if shipped(name).prior is not None]
+FORGOTTEN_AFTER = 300
+"""Beats; 147 are the least in which the shipped share can fall from 1 to a tenth."""
+FEW_S = 0.2
+"""Share of S among a record's reference beats."""
+
+
+def shares_after_s_alone(program: Program, record: Record) -> np.ndarray:
+    """The share after each beat of a record before which every decision was S."""
+    assert program.prior is not None
+    assert program.prior.label == "S"
+    stream = Pipeline(program)
+    stream._share = share = SHARE_ONE
+    shares = []
+    for beat in stream.push(record.counts):
+        shares.append(share := program.prior.after(share, beat.label))
+    assert stream._share == share
+    return np.array(shares)
+
+
+def has_few_s(record: Record) -> bool:
+    classes = [AAMI_MAPS["aami"][symbol] for symbol in record.beat_symbols.tolist()]
+    return classes.count("S") < FEW_S * len(classes)
+
+
+def test_the_programs_that_have_a_prior_are_these() -> None:
+    assert WITH_PRIOR == ["rhythm-150", "rhythm-150-250hz"]
+
+
+@pytest.mark.parametrize("name", WITH_PRIOR)
+def test_a_shipped_program_cannot_lock_itself_in(name: str, excerpt: Path) -> None:
+    """However sure of S the share is, a record with few S beats convinces it of another."""
+    program = shipped(name)
+    names = (excerpt / "RECORDS").read_text().split()
+    records = [resample_record(read_record(excerpt, record), program.fs) for record in names]
+    few = [record for record in records if has_few_s(record)]
+    assert len(few) == len(records) - 1
+    for record in few:
+        shares = shares_after_s_alone(program, record)
+        assert len(shares) > 250
+        assert shares[:FORGOTTEN_AFTER].min() < SHARE_ONE / 10, record.name
+
+
+@pytest.mark.database
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WITH_PRIOR)
+@pytest.mark.parametrize("record", ["104", "106", "207", "231"])
+def test_nor_on_the_records_that_hold_it_longest(name: str, record: str, mitdb: Path) -> None:
+    program = shipped(name)
+    found = resample_record(read_record(mitdb, record), program.fs)
+    assert has_few_s(found)
+    shares = shares_after_s_alone(program, found)
+    assert shares[:FORGOTTEN_AFTER].min() < SHARE_ONE / 10
