@@ -116,6 +116,11 @@ _TRAINING: list[Decorator] = [
         help="Augmentation: noise on the context, in 1/128 [context: 6; others: 2].",
     ),
     click.option(
+        "--nstdb",
+        type=click.FloatRange(0, 1),
+        help="Augmentation: share of beats from records with real noise of the database nstdb [0].",
+    ),
+    click.option(
         "--class-weights/--no-class-weights", default=None, help="Weigh rare classes in the loss."
     ),
     click.option("--weight-power", type=click.FloatRange(0, 2), help="1 compensates fully."),
@@ -159,6 +164,7 @@ _IN_AUGMENTATION = {
     "noise": "noise",
     "amplitude": "amplitude",
     "context_noise": "context",
+    "nstdb": "nstdb",
 }
 _IN_IMBALANCE = {
     "class_weights": "class_weights",

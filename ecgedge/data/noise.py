@@ -11,6 +11,7 @@ References
        Computers in Cardiology 11, 381-384 (1984).
 """
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgedge.data.labels import aami_index
+from ecgedge.data.locate import find_database
 from ecgedge.data.record import FIRST_LEAD, Record, read_record, resample_record
 from firmware_sim.errors import EcgedgeError
 
@@ -40,13 +42,15 @@ Noise = dict[str, Record]
 """Name -> noise, at the rate of its database."""
 
 
-def read_noise(folder: Path) -> Noise:
-    """Read the noise records, first channel of each.
+def read_noise(folder: Path, lead: str = FIRST_LEAD) -> Noise:
+    """Read the noise records, one channel of each.
 
     Parameters
     ----------
     folder : Path
         Folder of nstdb.
+    lead : str
+        The channel: the first unless given.
 
     Returns
     -------
@@ -58,7 +62,7 @@ def read_noise(folder: Path) -> Noise:
     EcgedgeError
         When one is missing, damaged or too short to be measured.
     """
-    found = {name: read_record(folder, name, FIRST_LEAD) for name in NOISES}
+    found = {name: read_record(folder, name, lead) for name in NOISES}
     for name, noise in found.items():
         if noise_rms(noise.counts, noise.fs) <= 0:
             raise EcgedgeError(
@@ -66,6 +70,27 @@ def read_noise(folder: Path) -> Noise:
                 "`ecgedge data download nstdb`."
             )
     return found
+
+
+def find_noise(folder: Path | None, lead: str = FIRST_LEAD) -> Noise:
+    """Read noise from a folder, from beside it, or from where databases are.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Folder of another database, or the one that contains databases.
+    lead : str
+        As for `read_noise`.
+
+    Raises
+    ------
+    EcgedgeError
+        When it is in none of these places.
+    """
+    for place in (folder, folder.parent if folder else None):
+        with contextlib.suppress(EcgedgeError):
+            return read_noise(find_database("nstdb", place), lead)
+    return read_noise(find_database("nstdb"), lead)
 
 
 def trimmed_mean(values: NDArray[np.float64]) -> float:

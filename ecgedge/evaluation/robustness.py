@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from ecgedge import __version__
-from ecgedge.data.locate import find_database
-from ecgedge.data.noise import Noise, read_noise
+from ecgedge.data.noise import Noise, find_noise
 from ecgedge.data.record import Record, read_header, read_record
 from ecgedge.data.splits import get_split
 from ecgedge.evaluation.bootstrap import LEVEL, RESAMPLES, record_weights
@@ -161,13 +160,10 @@ def _programs(subject: Subject, part: str) -> Lineup:
 
 def _noise(folder: Path | None) -> tuple[Noise | None, list[str]]:
     """Find nstdb: beside the database that the user named, or where databases are."""
-    reason = ""
-    for place in (folder, folder.parent if folder else None, None):
-        try:
-            return read_noise(find_database("nstdb", place)), []
-        except EcgedgeError as error:
-            reason = reason or str(error)
-    return None, [f"Noise is left out: {reason}"]
+    try:
+        return find_noise(folder), []
+    except EcgedgeError as error:
+        return None, [f"Noise is left out: {error}"]
 
 
 def _measure(

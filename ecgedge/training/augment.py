@@ -80,10 +80,23 @@ def augmented(
     context : Tensor (batch, values)
         Whole numbers in -127 ... 127.
     """
-    context = examples.context[index, :values].float()
+    counts, q, context = _drawn(examples, index, how.nstdb)
+    context = _noisy(context[:, :values].float(), how.context).to(device)
     if not beats:
-        return examples.q[index].to(device).float(), _noisy(context, how.context).to(device)
-    return _varied(examples, index, how, device), _noisy(context, how.context).to(device)
+        return q.to(device).float(), context
+    return _varied(counts.to(device), examples, how), context
+
+
+def _drawn(examples: Examples, index: Tensor, share: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Counts, `q` and context of beats; a share of them from their noisy records."""
+    rows = (examples.counts[index], examples.q[index], examples.context[index])
+    if not share or examples.twin is None:
+        return rows
+    noisy = torch.rand(len(index), 1) < share
+    twin = examples.twin
+    others = (twin.counts[index], twin.q[index], twin.context[index])
+    counts, q, context = (torch.where(noisy, b, a) for a, b in zip(rows, others, strict=True))
+    return counts, q, context
 
 
 def _noisy(context: Tensor, deviation: float) -> Tensor:
@@ -92,9 +105,8 @@ def _noisy(context: Tensor, deviation: float) -> Tensor:
     return context.clamp(-Q7_MAX, Q7_MAX)
 
 
-def _varied(examples: Examples, index: Tensor, how: Augmentation, device: torch.device) -> Tensor:
+def _varied(counts: Tensor, examples: Examples, how: Augmentation) -> Tensor:
     """Vary beats on their counts, and normalize them."""
-    counts = examples.counts[index].to(device)
     reach = round(how.shift_ms * examples.fs / 1000)
     x = shifted(counts, examples.window, reach).float()
     x = x - x.mean(1, keepdim=True)

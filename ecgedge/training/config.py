@@ -47,7 +47,9 @@ class Augmentation:
         Largest relative ripple of the gain within the beat. A constant gain would cancel in the
         scaling.
     context : float
-        Standard deviation of noise on the RR context, in 1/128.
+        Standard deviation of noise on the context, in 1/128.
+    nstdb : float
+        Share of the beats that are taken from noisy records (`ecgedge.training.noisy`).
     """
 
     shift_ms: float = 20.0
@@ -55,6 +57,7 @@ class Augmentation:
     noise: float = 0.03
     amplitude: float = 0.1
     context: float = 2.0
+    nstdb: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from ecgedge.data.beats import BeatSet, prepare_beats
 from ecgedge.data.labels import label_map
 from ecgedge.data.splits import split_records
 from ecgedge.training.config import TrainConfig
+from ecgedge.training.noisy import noisy_beats
 from firmware_sim.errors import EcgedgeError
 
 CANDIDATE_SPLITS = 200
@@ -35,6 +36,8 @@ class Examples:
         Index into `records`.
     records : tuple of str
     fs, window, margin : int
+    twin : Examples or None
+        The same beats out of noisy records, where training draws some of them.
     """
 
     counts: Tensor
@@ -46,6 +49,7 @@ class Examples:
     fs: int
     window: int
     margin: int
+    twin: "Examples | None" = None
 
     def __len__(self) -> int:
         """Number of beats."""
@@ -62,6 +66,7 @@ class Examples:
             context=self.context[which],
             y=self.y[which],
             record=self.record[which],
+            twin=None if self.twin is None else self.twin.of_records(names),
         )
 
     def class_counts(self, classes: int) -> Tensor:
@@ -97,7 +102,11 @@ def training_examples(folder: Path, config: TrainConfig) -> Examples:
     """
     split = split_records(config.protocol, folder)
     beats = prepare_beats(folder, split.train, fs=config.fs, window=config.window, lead=config.lead)
-    return to_examples(beats, config.task, config.aami_map)
+    examples = to_examples(beats, config.task, config.aami_map)
+    if not config.augmentation.nstdb:
+        return examples
+    twin = to_examples(noisy_beats(folder, beats), config.task, config.aami_map)
+    return replace(examples, twin=twin)
 
 
 def validation_records(
