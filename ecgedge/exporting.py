@@ -181,7 +181,14 @@ def _options(config: Mapping[str, Any]) -> list[str]:
         if default["augmentation"][key] != value:
             option = "context-noise" if key == "context" else key.replace("_", "-")
             found.append(f"--{option} {value:g}")
+    if config.get("prior") != default["prior"]:
+        found.append(f"--prior {_prior_text(config.get('prior'))}")
     return [*found, f"--seed {config.get('seed', 0)}"]
+
+
+def _prior_text(prior: Mapping[str, Any] | None) -> str:
+    """Write a prior as `ecgedge train --prior` reads it."""
+    return "none" if prior is None else f"{prior['label']},{prior['gain']},{prior['shift']}"
 
 
 def _command(config: Mapping[str, Any], name: str | None) -> str:

@@ -9,6 +9,7 @@ import pytest
 from calib.float_network import save_float_network
 from ecgedge.exporting import export_firmware, export_run, golden_of, provenance
 from ecgedge.runs import load_run
+from ecgedge.training.config import for_protocol, to_json
 from export.bundle import read_bundle, write_sums
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.program import Program
@@ -150,6 +151,26 @@ def test_the_command_gives_what_differs_from_the_defaults(tmp_path: Path) -> Non
         "ecgedge distill --protocol ds1-ds2 --student segments --restarts 4 --task aami-binary "
         "--no-class-weights --sampler balanced --seed 3 -o RUN"
     )
+
+
+@pytest.mark.parametrize(
+    ("prior", "option"),
+    [
+        ({"label": "S", "gain": 4, "shift": 6}, ""),
+        ({"label": "V", "gain": 2, "shift": 5}, " --prior V,2,5"),
+        (None, " --prior none"),
+    ],
+)
+def test_the_command_gives_noise_and_another_prior(
+    tmp_path: Path, prior: dict[str, object] | None, option: str
+) -> None:
+    folder = write_run(tmp_path / "run", random_program(0, window=125))
+    usual = to_json(for_protocol("ds1-ds2"))
+    noisy = usual["augmentation"] | {"nstdb": 0.5}
+    config = usual | {"prior": prior, "augmentation": noisy}
+    (folder / "config.json").write_text(json.dumps(config))
+    command = provenance(load_run(folder)).command.splitlines()[0]
+    assert command == f"ecgedge train --protocol ds1-ds2 --nstdb 0.5{option} --seed 0 -o RUN"
 
 
 def test_missing_training_records_are_on_the_card(tmp_path: Path) -> None:
