@@ -154,7 +154,11 @@ _TRAINING: list[Decorator] = [
     click.option(
         "-o", "--out", type=click.Path(path_type=Path), required=True, help="Run folder to write."
     ),
-    click.option("--resume", is_flag=True, help="Go on with the run in the folder."),
+    click.option(
+        "--resume",
+        is_flag=True,
+        help="Go on with the run in the folder; its settings count, other options are ignored.",
+    ),
     click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output."),
 ]
 
@@ -262,7 +266,8 @@ def train(
 
     Many small students are trained side by side and validation by record picks one; it is then
     trained on with the roundings of the integer program, so that what is written is the program
-    itself. Ctrl-C ends early and keeps what was learned; --resume goes on with it.
+    itself. Ctrl-C ends early and keeps what was learned, but nothing while folds are trained, which
+    come first; --resume goes on with it.
     """
     from ecgedge.data.locate import find_database
     from ecgedge.training.progress import Watch

@@ -14,6 +14,7 @@ import numpy as np
 from ecgedge.data.beats import BeatSet, cut_record
 from ecgedge.data.noise import MIX, Noise, find_noise, noisy
 from ecgedge.data.record import read_record
+from firmware_sim.errors import EcgedgeError
 
 CHANNEL = "noise2"
 KINDS = ("em", "ma", MIX)
@@ -45,7 +46,7 @@ def noisy_beats(folder: Path, beats: BeatSet, noise: Noise | None = None) -> Bea
     EcgedgeError
         When nstdb is not there, or a record is damaged.
     """
-    noise = find_noise(folder, CHANNEL) if noise is None else noise
+    noise = _found(folder) if noise is None else noise
     counts, q, context = beats.counts.copy(), beats.q.copy(), beats.context.copy()
     for index, (name, lead) in enumerate(zip(beats.records, beats.leads, strict=True)):
         random = np.random.default_rng(zlib.crc32(name.encode()))
@@ -56,3 +57,14 @@ def noisy_beats(folder: Path, beats: BeatSet, noise: Noise | None = None) -> Bea
         whole = cut.inside
         counts[rows], q[rows], context[rows] = cut.counts[whole], cut.q[whole], cut.context[whole]
     return replace(beats, counts=counts, q=q, context=context)
+
+
+def _found(folder: Path) -> Noise:
+    try:
+        return find_noise(folder, CHANNEL)
+    except EcgedgeError as error:
+        raise EcgedgeError(
+            f"noisy beats need the database nstdb beside {folder.resolve()} or in the cache "
+            f"({error.args[0].rstrip('.')}); fetch it with `ecgedge data download nstdb`, or leave "
+            "--nstdb out."
+        ) from None
