@@ -30,7 +30,7 @@ from ecgedge.training.loop import Fit, Phase, run_phase
 from ecgedge.training.refit import assign_folds
 from ecgedge.training.validation import logits_of
 from firmware_sim.context import CONTEXT_SIZE
-from firmware_sim.prior import is_irregular, with_prior
+from firmware_sim.prior import in_sequence
 
 CPU = torch.device("cpu")
 
@@ -92,15 +92,9 @@ def main(
         phase = Phase("float", config.epochs, False, config.learning_rate)
         fit = Fit(model, Best.of(model, config.restarts))
         run_phase(fit, train, validation, config, phase, device=CPU)
-        network = logits_of(model, held, CPU).numpy()
-        one = float(config.logit_scale)
-        record, silent = (
-            held.record.numpy(),
-            is_irregular(held.context.numpy()[:, : config.context]),
-        )
-        logits.append(
-            with_prior(network, record, config.labels, config.prior, silent=silent, one=one)
-        )
+        network, one = logits_of(model, held, CPU).numpy(), float(config.logit_scale)
+        record, context = held.record.numpy(), held.context.numpy()
+        logits.append(in_sequence(config, network, record, context, one=one))
         truth.append(held.y.numpy())
         click.echo(f"fold {fold + 1} of {folds}: {', '.join(sorted(inside))}", err=True)
     y, found = np.concatenate(truth), np.concatenate(logits, axis=1)

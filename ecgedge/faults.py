@@ -20,7 +20,7 @@ from firmware_sim.beat import cut_windows, normalize
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.formats import ONE, Q7_MAX, rshift
 from firmware_sim.pipeline import Beat
-from firmware_sim.prior import is_irregular, with_prior
+from firmware_sim.prior import in_sequence
 from firmware_sim.program import Branch, Head, Hidden, Layer, Program
 
 WEIGHT_BITS = 8
@@ -290,8 +290,7 @@ def with_faulty_inputs(
     known = np.array([beat.context for beat in beats], np.int8)
     context = faulty_inputs(known, faults)
     output = network.run(program, q, context if program.context else None)
-    record, silent = np.zeros(len(beats), int), is_irregular(known)
-    scores = with_prior(output.scores, record, program.labels, program.prior, silent=silent)
+    scores = in_sequence(program, output.scores, np.zeros(len(beats), int), known)
     decided = network.decide(program, scores)
     return [
         replace(

@@ -18,7 +18,7 @@ M. Saerens, P. Latinne and C. Decaestecker, Neural Computation 14, 2002.
 """
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,22 @@ class Prior:
         """Return the share after a beat was given a label."""
         target = SHARE_ONE if label == self.label else 0
         return share + rshift(target - share, self.shift)
+
+
+class Decider(Protocol):
+    """What decides: a program, a float network, or the configuration of a training."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class names."""
+
+    @property
+    def context(self) -> int:
+        """How many context values it takes."""
+
+    @property
+    def prior(self) -> Prior | None:
+        """How decisions of the past enter the next one."""
 
 
 def is_irregular(context: NDArray[np.integer]) -> NDArray[np.bool_]:
@@ -120,3 +136,25 @@ def with_prior(
         target = np.where(now.argmax(axis=-1) == index, SHARE_ONE, 0)
         share[..., going] += rshift(target - share[..., going], prior.shift)
     return result
+
+
+def in_sequence(
+    model: Decider,
+    scores: NDArray[Score],
+    record: NDArray[np.integer],
+    context: NDArray[np.integer],
+    *,
+    one: float = 2.0**14,
+) -> NDArray[Score]:
+    """Return scores with what a model's own prior adds to them; see `with_prior`.
+
+    Parameters
+    ----------
+    model : Decider
+    scores, record, one
+        As for `with_prior`.
+    context : (n, values) integers
+        All context values that are known; the model takes the first ones.
+    """
+    silent = is_irregular(context[:, : model.context])
+    return with_prior(scores, record, model.labels, model.prior, silent=silent, one=one)

@@ -32,7 +32,7 @@ from ecgedge.evaluation.numbers import Measured
 from ecgedge.evaluation.report import SEED, main_number
 from firmware_sim import beat
 from firmware_sim.network import decide, run
-from firmware_sim.prior import is_irregular, with_prior
+from firmware_sim.prior import in_sequence
 from firmware_sim.program import Program
 
 NONE = "none"
@@ -173,8 +173,7 @@ def ask(
     mine = own[cut.record]
     y, record = cut.y[mine], cut.record[mine]
     output = run(program, cut.q[mine], cut.context[mine] if program.context else None)
-    silent = is_irregular(cut.context[mine, : program.context])
-    said = with_prior(output.scores, record, program.labels, program.prior, silent=silent)
+    said = in_sequence(program, output.scores, record, cut.context[mine])
     label_index = decide(program, said)
     size, records = len(setting.labels) + 1, len(setting.records)
     cell = (record * size + y) * size + label_index

@@ -20,7 +20,7 @@ from ecgedge.evaluation.metrics import Predictions, predictions
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.formats import FRACTION_BITS, ONE
 from firmware_sim.network import decide, run
-from firmware_sim.prior import is_irregular, with_prior
+from firmware_sim.prior import in_sequence
 from firmware_sim.program import Program
 
 TEST, VALIDATION = "test", "validation"
@@ -214,10 +214,7 @@ def program_predictions(test: HeldOut, program: Program) -> Predictions:
     """Run an integer program on the test beats; its own decision rule decides."""
     _check_labels(test, program.labels, program.name)
     output = run(program, test.beats.q, test.beats.context if program.context else None)
-    silent = is_irregular(test.beats.context[:, : program.context])
-    scores = with_prior(
-        output.scores, test.beats.record, program.labels, program.prior, silent=silent
-    )
+    scores = in_sequence(program, output.scores, test.beats.record, test.beats.context)
     scale = program.logit_scale / (1 << 2 * FRACTION_BITS)
     return test.predictions(
         scores,
@@ -237,10 +234,7 @@ def network_predictions(test: HeldOut, network: FloatNetwork) -> Predictions:
             for rows in _chunks(len(test.y))
         ]
     )
-    silent = is_irregular(test.beats.context[:, : network.context])
-    scores = with_prior(
-        scores, test.beats.record, network.labels, network.prior, silent=silent, one=1.0
-    )
+    scores = in_sequence(network, scores, test.beats.record, test.beats.context, one=1.0)
     threshold = (network.threshold or 0.0) if len(network.labels) == 2 else None
     scale = float(network.logit_scale)
     return test.predictions(scores, threshold=threshold, scale=scale, logit_scale=scale)

@@ -21,7 +21,7 @@ from ecgedge.training.examples import Examples
 from ecgedge.training.loop import Fit
 from ecgedge.training.validation import COLLAPSED_SHARE, logits_of
 from firmware_sim.network import run
-from firmware_sim.prior import is_irregular, with_prior
+from firmware_sim.prior import in_sequence
 from firmware_sim.program import Program
 from firmware_sim.program_file import save_program
 
@@ -136,22 +136,21 @@ def conclude(
     purpose = Purpose(name, config.task, config.fs, labels, config.prior)
     network = to_float_network(fit.model, fit.best.start, purpose)
     scores = logits / config.logit_scale
-    record, prior = validation.record.numpy(), config.prior
-    silent = is_irregular(validation.context.numpy()[:, : config.context])
+    record, known = validation.record.numpy(), validation.context.numpy()
     if not config.has_integers:
-        scores = with_prior(scores, record, labels, prior, silent=silent, one=1.0)
+        scores = in_sequence(config, scores, record, known, one=1.0)
         chosen = _threshold(_whole(scores), y)
         network = _with_threshold(network, chosen)
         floats = _predictions(validation, labels, scores, network.threshold, config.logit_scale)
         return Result(None, network, chosen, floats, None)
     program = quantize(network)
-    context = validation.context.numpy() if config.context else None
+    context = known if config.context else None
     if held is None:
         integers = run(program, validation.q.numpy(), context).scores.astype(np.int64)
     else:
         integers, scores = held.scores, held.logits
-    integers = with_prior(integers, record, labels, prior, silent=silent)
-    scores = with_prior(scores, record, labels, prior, silent=silent, one=1.0)
+    integers = in_sequence(config, integers, record, known)
+    scores = in_sequence(config, scores, record, known, one=1.0)
     chosen = _threshold(integers, y)
     if chosen is not None:
         program = program.replace(threshold=chosen.value)
