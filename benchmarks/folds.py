@@ -24,7 +24,7 @@ from ecgedge.data.locate import find_database
 from ecgedge.evaluation.metrics import NSV, auroc, confusion, macro_f1
 from ecgedge.training.best import Best
 from ecgedge.training.build import build
-from ecgedge.training.config import Imbalance, for_protocol, prior_of, student_of, usual_weights
+from ecgedge.training.config import for_protocol, prior_of
 from ecgedge.training.examples import split_examples, training_examples
 from ecgedge.training.loop import Fit, Phase, run_phase
 from ecgedge.training.refit import assign_folds
@@ -65,12 +65,9 @@ def main(
 ) -> None:
     """Cross-validate a setting over training records."""
     config = for_protocol(protocol, student, **({"restarts": 8} | json.loads(changes)))
-    weights = {
-        "weights": usual_weights(config.task, student_of(config.branches, config.context))
-    } | json.loads(imbalance)
     config = replace(
         config,
-        imbalance=Imbalance(**weights),
+        imbalance=replace(config.imbalance, **json.loads(imbalance)),
         augmentation=replace(config.augmentation, **json.loads(augmentation)),
     )
     if prior is not None:

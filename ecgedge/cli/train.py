@@ -73,7 +73,11 @@ _STUDENT: list[Decorator] = [
 ]
 
 _TRAINING: list[Decorator] = [
-    click.option("--restarts", type=click.IntRange(1, 256), help="Starts trained at once [16]."),
+    click.option(
+        "--restarts",
+        type=click.IntRange(1, 256),
+        help="Starts trained at once [beat: 8; others: 16].",
+    ),
     click.option("--epochs", type=click.IntRange(1), help="Float epochs."),
     click.option("--fine-epochs", type=click.IntRange(0), help="Epochs with integer roundings."),
     click.option("--draws", type=click.IntRange(1), help="Beats drawn in an epoch."),
@@ -97,7 +101,7 @@ _TRAINING: list[Decorator] = [
         "--folds",
         type=click.IntRange(0, 50),
         help="Train on all training records and choose by so many folds; 0: validation records "
-        "[context: 4; others: 0]. distill uses validation records.",
+        "[segments: 0; others: 4]. distill uses validation records.",
     ),
     click.option("--shift-ms", type=click.FloatRange(0), help="Augmentation: window shift [20]."),
     click.option("--wander", type=click.FloatRange(0), help="Augmentation: baseline wander [0.2]."),
@@ -123,7 +127,11 @@ _TRAINING: list[Decorator] = [
     click.option(
         "--class-weights/--no-class-weights", default=None, help="Weigh rare classes in the loss."
     ),
-    click.option("--weight-power", type=click.FloatRange(0, 2), help="1 compensates fully."),
+    click.option(
+        "--weight-power",
+        type=click.FloatRange(0, 2),
+        help="Of class weights and samplers: 1 compensates fully, 0 not at all.",
+    ),
     click.option("--weight-ratio", type=click.FloatRange(1), help="Largest weight."),
     click.option(
         "--class-weight",
@@ -140,8 +148,9 @@ _TRAINING: list[Decorator] = [
     ),
     click.option(
         "--sampler",
-        type=click.Choice(["none", "weighted", "balanced"]),
-        help="Draw rare classes more often; not together with class weights.",
+        type=click.Choice(["none", "weighted", "balanced", "records"]),
+        help="Draw rare classes more often (in place of class weights), or those of each record "
+        "[beat: records; others: none].",
     ),
     click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto"),
@@ -194,32 +203,27 @@ def _config(values: dict[str, Any]) -> "TrainConfig":
     """Make the configuration from what was given on the command line; the rest is default."""
     from dataclasses import replace
 
-    from ecgedge.training.config import (
-        Imbalance,
-        for_protocol,
-        prior_of,
-        student_of,
-        usual_weights,
-    )
+    from ecgedge.training.config import CLASS_SAMPLERS, for_protocol, prior_of
 
     given = {name: value for name, value in values.items() if value is not None}
     weights = {_IN_IMBALANCE[n]: given.pop(n) for n in list(given) if n in _IN_IMBALANCE}
     varied = {_IN_AUGMENTATION[n]: given.pop(n) for n in list(given) if n in _IN_AUGMENTATION}
-    if weights.get("sampler", "none") != "none":
+    if weights.get("sampler") in CLASS_SAMPLERS:
         weights.setdefault("class_weights", False)
+    elif "weights" in weights:
+        weights.setdefault("class_weights", True)
     if "prior" in given:
         given["prior"] = prior_of(given["prior"])
     if "fs" in given:
         given["window"] = given["fs"]
     config = for_protocol(given.pop("protocol"), given.pop("student", None), **given)
-    if weights.get("class_weights", True):
-        own = usual_weights(config.task, student_of(config.branches, config.context)) | weights.get(
-            "weights", {}
-        )
-        weights["weights"] = own
+    if weights.get("class_weights", config.imbalance.class_weights):
+        weights["weights"] = config.imbalance.weights | weights.get("weights", {})
+    else:
+        weights.setdefault("weights", {})
     return replace(
         config,
-        imbalance=Imbalance(**weights),
+        imbalance=replace(config.imbalance, **weights),
         augmentation=replace(config.augmentation, **varied),
     )
 

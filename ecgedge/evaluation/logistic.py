@@ -181,7 +181,7 @@ def fit(beats: TrainingBeats, name: str = LOGISTIC) -> Logistic:
     if len(beats.labels) != 2:
         return found
     logits = found.out_of_fold(beats.q, beats.context, beats.record, beats.records)
-    return replace(found, threshold=_threshold(logits, beats.y))
+    return replace(found, threshold=_threshold(logits, beats))
 
 
 def fit_all(beats: TrainingBeats) -> tuple[Logistic, ...]:
@@ -194,10 +194,10 @@ def fit_all(beats: TrainingBeats) -> tuple[Logistic, ...]:
     return tuple(fit(beats, name) for name in names)
 
 
-def _threshold(logits: Floats, y: NDArray[np.int64]) -> float:
+def _threshold(logits: Floats, beats: TrainingBeats) -> float:
     """By the rule, and in the steps, of the student's threshold."""
     steps = np.round((logits[:, 1] - logits[:, 0]) * ONE**2).astype(np.int64)
-    return choose_threshold(steps, y == 1).value / ONE**2
+    return choose_threshold(steps, beats.y == 1, beats.record).value / ONE**2
 
 
 def folds_of(

@@ -12,7 +12,9 @@ from firmware_sim.prior import Prior
 from firmware_sim.program import LIMITS
 
 SCHEDULES = ("one-cycle", "plateau", "constant")
-SAMPLERS = ("none", "weighted", "balanced")
+SAMPLERS = ("none", "weighted", "balanced", "records")
+CLASS_SAMPLERS = ("weighted", "balanced")
+"""Those that weigh the classes and nothing else."""
 MAX_WEIGHT = 1000
 DEVICES = ("auto", "cpu", "cuda", "mps")
 MAX_SEED = 2**31 - 1
@@ -62,7 +64,7 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Imbalance:
-    """What is done about rare classes: weights in the loss, or a sampler, never both.
+    """What is done about rare classes, and about records that have many beats of a class.
 
     Attributes
     ----------
@@ -71,11 +73,14 @@ class Imbalance:
     ratio : float
         Largest weight.
     power : float
-        0 means no weights, 1 full compensation. Also the power of the weighted sampler.
+        0 means no weights, 1 full compensation. Also the power of the samplers "weighted" and
+        "records".
     warmup_epochs : int
         Epochs in which weights grow linearly from 1.
     sampler : str
-        "none", "weighted" (draw by the same power) or "balanced" (all classes alike).
+        "none", "weighted" (draw beats by their class's frequency to the -power), "balanced" (all
+        classes alike), or "records" (by the frequency of the class within the record to the
+        -power: a patient with hundreds of beats of a class would otherwise be the class).
     weights : dict of str to float
         Weights of single labels, in place of what their frequency would give.
     """
@@ -93,13 +98,13 @@ class Imbalance:
             raise EcgedgeError(
                 f"sampler {self.sampler!r} is unknown; choose one of {', '.join(SAMPLERS)}."
             )
-        if self.class_weights and self.sampler != "none":
+        if self.class_weights and self.sampler in CLASS_SAMPLERS:
             raise EcgedgeError(
-                "class weights and a sampler would correct the imbalance twice; "
-                "use --no-class-weights with --sampler."
+                f"class weights and the sampler {self.sampler} would correct the imbalance twice; "
+                "use --no-class-weights with it, or --sampler none with them."
             )
         if self.weights and not self.class_weights:
-            raise EcgedgeError("a weight of a label needs class weights; leave --sampler out.")
+            raise EcgedgeError("a weight of a label needs class weights; add --class-weights.")
         if not all(0 < weight <= MAX_WEIGHT for weight in self.weights.values()):
             raise EcgedgeError(f"the weight of a label must be above 0 and at most {MAX_WEIGHT}.")
         if self.ratio < 1 or not 0 <= self.power <= 2:
@@ -271,7 +276,7 @@ class TrainConfig:
 
 
 FUSION_WEIGHT = {"F": 2.0}
-"""Fusion beats are too few to be learned: their full weight would only cost N beats."""
+"""Of `segments`: fusion beats are too few to be learned, their full weight would only cost N."""
 
 CONTEXT, SEGMENTS, BEAT = "context", "segments", "beat"
 STUDENTS: dict[str, dict[str, Any]] = {
@@ -287,13 +292,19 @@ STUDENTS: dict[str, dict[str, Any]] = {
         "fine_epochs": 4,
         "augmentation": Augmentation(context=6.0),
         "folds": 4,
+        "imbalance": Imbalance(class_weights=False, sampler="records", power=0.1),
     },
     SEGMENTS: {"context": RR_SIZE},
-    BEAT: {"depth": 3, "context": 0},
+    BEAT: {
+        "depth": 3,
+        "context": 0,
+        "restarts": 8,
+        "epochs": 30,
+        "folds": 4,
+        "imbalance": Imbalance(class_weights=False, sampler="records", power=1.0),
+    },
 }
 """Students by name: what they see, and the training that suits them (docs/accuracy.md)."""
-CONTEXT_WEIGHTS = {"N": 1.0, "S": 3.0, "V": 1.0, "F": 1.0}
-"""Chosen by cross-validation over DS1 (docs/accuracy.md): more costs +P, less the Se of S."""
 CONTEXT_PRIOR = Prior("S", gain=4, shift=6)
 """Chosen in the same way."""
 
@@ -339,14 +350,6 @@ def student_of(branches: bool, context: int) -> str:
     return SEGMENTS if context else BEAT
 
 
-def usual_weights(task: str, student: str | None = None) -> dict[str, float]:
-    """Return the weights of single labels that a task and a student start from."""
-    labels = label_map(task).labels
-    if (student or usual_student(task)) == CONTEXT:
-        return {name: weight for name, weight in CONTEXT_WEIGHTS.items() if name in labels}
-    return dict(FUSION_WEIGHT) if "F" in labels else {}
-
-
 def for_protocol(protocol: str, student: str | None = None, **changes: Any) -> TrainConfig:
     """Return the configuration that fits a protocol and a student, with changes.
 
@@ -363,10 +366,11 @@ def for_protocol(protocol: str, student: str | None = None, **changes: Any) -> T
     student = student or usual_student(task)
     if student not in STUDENTS:
         raise EcgedgeError(f"student {student!r} is unknown; choose one of {', '.join(STUDENTS)}.")
+    weights = dict(FUSION_WEIGHT) if "F" in label_map(task).labels else {}
     defaults: dict[str, Any] = {
         "lead": split.lead,
         "prior": usual_prior(task, student),
-        "imbalance": Imbalance(weights=usual_weights(task, student)),
+        "imbalance": Imbalance(weights=weights),
         **STUDENTS[student],
     }
     return TrainConfig(protocol=protocol, **(defaults | changes))

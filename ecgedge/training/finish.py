@@ -77,10 +77,11 @@ def _predictions(
     )
 
 
-def _threshold(scores: NDArray[np.integer], y: NDArray[np.int64]) -> Threshold | None:
+def _threshold(scores: NDArray[np.integer], beats: Examples) -> Threshold | None:
     if scores.shape[1] != 2:
         return None
-    return choose_threshold(scores[:, 1].astype(np.int64) - scores[:, 0], y == 1)
+    margin = scores[:, 1].astype(np.int64) - scores[:, 0]
+    return choose_threshold(margin, beats.y.numpy() == 1, beats.record.numpy())
 
 
 def _whole(scores: NDArray[np.floating]) -> NDArray[np.int64]:
@@ -126,11 +127,11 @@ def conclude(
     """
     fit.model.load_state_dict(fit.best.state)
     fit.model.eval()
-    y, labels = validation.y.numpy(), config.labels
+    labels = config.labels
     device = next(fit.model.parameters()).device
     logits = logits_of(fit.model, validation, device)[fit.best.start].numpy()
     if not isinstance(fit.model, SegmentStudent):
-        chosen = _threshold(_whole(logits), y)
+        chosen = _threshold(_whole(logits), validation)
         unit = chosen.value / SCORE_ONE if chosen else None
         return Result(None, None, chosen, _predictions(validation, labels, logits, unit), None)
     purpose = Purpose(name, config.task, config.fs, labels, config.prior)
@@ -139,7 +140,7 @@ def conclude(
     record, known = validation.record.numpy(), validation.context.numpy()
     if not config.has_integers:
         scores = in_sequence(config, scores, record, known, one=1.0)
-        chosen = _threshold(_whole(scores), y)
+        chosen = _threshold(_whole(scores), validation)
         network = _with_threshold(network, chosen)
         floats = _predictions(validation, labels, scores, network.threshold, config.logit_scale)
         return Result(None, network, chosen, floats, None)
@@ -151,11 +152,10 @@ def conclude(
         integers, scores = held.scores, held.logits
     integers = in_sequence(config, integers, record, known)
     scores = in_sequence(config, scores, record, known, one=1.0)
-    chosen = _threshold(integers, y)
+    chosen = _threshold(integers, validation)
     if chosen is not None:
         program = program.replace(threshold=chosen.value)
-        # The float student is held against its program with a threshold of its own.
-        network = _with_threshold(network, _threshold(_whole(scores), y))
+        network = _with_threshold(network, chosen)  # what differs is what rounding costs
     return Result(
         program,
         network,

@@ -39,13 +39,26 @@ def class_weights(counts: Tensor, how: Imbalance, epoch: int, labels: Sequence[s
     return 1 + grown * (full - 1)
 
 
-def draw(y: Tensor, counts: Tensor, how: Imbalance, draws: int) -> Tensor:
+def draw(y: Tensor, record: Tensor, counts: Tensor, how: Imbalance, draws: int) -> Tensor:
     """Return the beats of one epoch in random order: (at most `draws`,) indices.
 
     Without a sampler no beat is drawn twice in an epoch.
+
+    Parameters
+    ----------
+    y, record : Tensor (n,), int64
+        Class and record of each beat.
+    counts : Tensor (classes,)
+        Beats of each class.
+    how : Imbalance
+    draws : int
     """
     if how.sampler == "none":
         return torch.randperm(len(y))[:draws]
+    of_beat = counts[y]
+    if how.sampler == "records":
+        group = record * len(counts) + y
+        of_beat = torch.bincount(group)[group]
     power = 1.0 if how.sampler == "balanced" else how.power
-    chance = (1.0 / counts.clamp(min=1).double()) ** power
-    return torch.multinomial(chance[y], min(draws, len(y)), replacement=True)
+    chance = (1.0 / of_beat.double()) ** power
+    return torch.multinomial(chance, min(draws, len(y)), replacement=True)

@@ -184,7 +184,7 @@ class _Loop:
         warm = WARMED_UP if self.phase.fixed else epoch
         weights = class_weights(self.counts, config.imbalance, warm, config.labels)
         weights = weights.to(self.device)
-        order = draw(self.train.y, self.counts, config.imbalance, config.draws)
+        order = draw(self.train.y, self.train.record, self.counts, config.imbalance, config.draws)
         self.fit.model.train()
         total, rate = torch.zeros(self.starts), 0.0
         for i, index in enumerate(torch.split(order, config.batch)):

@@ -66,13 +66,14 @@ def _many(
 
 
 def _two(
-    logits: NDArray[np.float32], y: NDArray[np.int64], labels: tuple[str, ...]
+    logits: NDArray[np.float32], examples: Examples
 ) -> tuple[NDArray[np.float64], dict[str, float]]:
     """Score two classes."""
+    y = examples.y.numpy()
     difference = logits[..., 1] - logits[..., 0]
     score = np.nan_to_num(np.array([auroc(y == 1, one) for one in difference]))
     best = np.round(difference[int(score.argmax())] * 2.0**14).astype(np.int64)
-    chosen = choose_threshold(best, y == 1)
+    chosen = choose_threshold(best, y == 1, examples.record.numpy())
     return score, {
         "AUROC": float(score.max()),
         "miss": chosen.miss_rate,
@@ -103,7 +104,8 @@ def validate(
     """
     logits = logits_of(model, examples, device, fixed=fixed).numpy()
     y = examples.y.numpy()
-    score, details = (_two if len(labels) == 2 else _many)(logits, y, labels)
+    two = len(labels) == 2
+    score, details = _two(logits, examples) if two else _many(logits, y, labels)
     shares = np.stack(
         [np.bincount(one.argmax(1), minlength=len(labels)) / len(y) for one in logits]
     )
