@@ -152,6 +152,8 @@ def _train(
             raise EcgedgeError(f"the run in {out} is done; train into another folder.")
         began = time.monotonic()
         held = _out_of_fold(config, data, watch, device) if config.refits else None
+        if held is not None:
+            watch.say("all training records; figures on the way are of the beats it learns from")
         folds_s = time.monotonic() - began
         torch.manual_seed(config.seed)
         fit, seconds = _phases(config, out, data, loss, saved, watch, device)
