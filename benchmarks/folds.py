@@ -13,19 +13,21 @@ held-out beats.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import click
 import numpy as np
 import torch
+from torch import nn
 
 from ecgedge.data.locate import find_database
 from ecgedge.evaluation.metrics import NSV, auroc, confusion, macro_f1
 from ecgedge.training.best import Best
 from ecgedge.training.build import build
-from ecgedge.training.config import for_protocol, prior_of
-from ecgedge.training.examples import split_examples, training_examples
+from ecgedge.training.config import TrainConfig, for_protocol, prior_of
+from ecgedge.training.examples import Examples, split_examples, training_examples
 from ecgedge.training.loop import Fit, Phase, run_phase
 from ecgedge.training.refit import assign_folds
 from ecgedge.training.validation import logits_of
@@ -33,6 +35,29 @@ from firmware_sim.context import CONTEXT_SIZE
 from firmware_sim.prior import in_sequence
 
 CPU = torch.device("cpu")
+
+
+def deal_folds(examples: Examples, folds: int, deal: int) -> Iterator[tuple[Examples, Examples]]:
+    """Yield the beats outside and inside of each fold."""
+    fold_of = assign_folds(examples, folds, deal)
+    for fold in range(folds):
+        inside = tuple(n for n, f in zip(examples.records, fold_of, strict=True) if f == fold)
+        rest = tuple(n for n in examples.records if n not in inside)
+        yield examples.of_records(rest), examples.of_records(inside)
+
+
+def fit_float(config: TrainConfig, rest: Examples, loss: nn.Module | None = None) -> nn.Module:
+    """Train as `ecgedge train` does in its float phase; every start as `Best` keeps it."""
+    train = validation = rest
+    if config.model == "student" and not config.folds:
+        train, validation = split_examples(rest, config.validation_share, config.seed)
+    torch.manual_seed(config.seed)
+    model = build(config)
+    phase = Phase("float", config.epochs, False, config.learning_rate)
+    fit = Fit(model, Best.of(model, config.restarts))
+    run_phase(fit, train, validation, config, phase, device=CPU, loss=loss)
+    model.load_state_dict(fit.best.state)
+    return model.eval()
 
 
 @click.command()
@@ -75,25 +100,15 @@ def main(
     torch.set_num_threads(1)
     examples = training_examples(find_database("mitdb", data), config)
     examples.context[:, list(without)] = 0
-    fold_of = assign_folds(examples, folds, deal)
     truth, logits = [], []
-    for fold in range(folds):
-        inside = {n for n, f in zip(examples.records, fold_of, strict=True) if f == fold}
-        held = examples.of_records(tuple(n for n in examples.records if n in inside))
-        rest = examples.of_records(tuple(n for n in examples.records if n not in inside))
-        train, validation = rest, held
-        if not config.refits:
-            train, validation = split_examples(rest, config.validation_share, config.seed)
-        torch.manual_seed(config.seed)
-        model = build(config)
-        phase = Phase("float", config.epochs, False, config.learning_rate)
-        fit = Fit(model, Best.of(model, config.restarts))
-        run_phase(fit, train, validation, config, phase, device=CPU)
+    for number, (rest, held) in enumerate(deal_folds(examples, folds, deal)):
+        model = fit_float(config, rest)
         network, one = logits_of(model, held, CPU).numpy(), float(config.logit_scale)
         record, context = held.record.numpy(), held.context.numpy()
         logits.append(in_sequence(config, network, record, context, one=one))
         truth.append(held.y.numpy())
-        click.echo(f"fold {fold + 1} of {folds}: {', '.join(sorted(inside))}", err=True)
+        inside = ", ".join(held.records[one] for one in np.unique(record))
+        click.echo(f"fold {number + 1} of {folds}: {inside}", err=True)
     y, found = np.concatenate(truth), np.concatenate(logits, axis=1)
     if len(config.labels) == 2:
         scores = np.array([auroc(y == 1, start[:, 1] - start[:, 0]) for start in found])

@@ -101,8 +101,8 @@ def run_sweep(
     from ecgedge.verification.inputs import find_recordings
 
     levels = read_levels(kinds, severities)
-    if plot is not None and not plot.parent.is_dir():  # a sweep takes minutes
-        raise EcgedgeError(f"the folder {plot.parent} does not exist; make it first.")
+    if plot is not None:  # a sweep takes minutes
+        _check_picture(plot)
     folder, _ = find_recordings(data)
     programs, subject = _models(bundle)
     swept = choose(programs, records, folder, subject=subject, lead=lead)
@@ -125,6 +125,13 @@ def run_sweep(
         click.echo(json.dumps(found, allow_nan=False))
     else:
         _print(found)
+
+
+def _check_picture(path: Path) -> None:
+    if path.suffix.lower() != ".png":
+        raise EcgedgeError(f"the picture is a PNG; give it a name that ends in .png, not {path}.")
+    if not path.parent.is_dir():
+        raise EcgedgeError(f"the folder {path.parent} does not exist; make it first.")
 
 
 def _models(name: str) -> tuple[Any, Any]:

@@ -293,6 +293,15 @@ def test_a_teacher_has_no_weights_to_suffer(tmp_path: Path) -> None:
     assert "no integer program" in str(result.exception)
 
 
+def test_the_picture_is_a_png_in_a_folder_that_exists(tmp_path: Path) -> None:
+    words = ["rhythm-150", "train", "--data", "excerpt", "--fault", "dead", "--plot"]
+    for name, reason in (("curve.svg", "ends in .png"), ("nowhere/curve.png", "does not exist")):
+        result = CliRunner().invoke(simulate, [*words, str(tmp_path / name)])
+        assert isinstance(result.exception, EcgedgeError)
+        assert reason in str(result.exception)
+    assert not list(tmp_path.iterdir())
+
+
 # The command
 
 

@@ -31,8 +31,9 @@ def test_every_option_reaches_the_configuration(tmp_path):
     assert (config["augmentation"]["shift_ms"], config["augmentation"]["noise"]) == (5, 0)
     assert config["augmentation"]["wander"] == 0.2
     assert (config["clip"], config["weight_decay"], config["validation_share"]) == (0.5, 0, 0.4)
-    assert config["imbalance"]["weights"] == {"N": 1.0, "S": 8.0, "V": 1.0, "F": 1.0}
-    assert config["imbalance"]["ratio"] == 9
+    imbalance = config["imbalance"]
+    assert (imbalance["weights"], imbalance["class_weights"]) == ({"S": 8.0}, True)
+    assert (imbalance["sampler"], imbalance["power"], imbalance["ratio"]) == ("records", 0.1, 9)
     assert config["prior"] == {"label": "V", "gain": 2, "shift": 5}
 
 
