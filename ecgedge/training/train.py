@@ -305,7 +305,7 @@ def _tell(out: Path, metrics: dict[str, Any], result: Result, watch: Watch) -> N
             "restarts, class weights or a balanced sampler."
         )
     if result.threshold is not None and not result.threshold.within_limits:
-        watch.say("note: no threshold keeps both limits on validation records; least violation.")
+        watch.say(f"note: no threshold keeps both limits {where}; the least violation was taken.")
 
 
 def check_config(path: Path, config: TrainConfig) -> None:
