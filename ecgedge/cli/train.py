@@ -76,7 +76,7 @@ _TRAINING: list[Decorator] = [
     click.option(
         "--restarts",
         type=click.IntRange(1, 256),
-        help="Starts trained at once [beat: 8; others: 16].",
+        help="Starts trained at once [16].",
     ),
     click.option("--epochs", type=click.IntRange(1), help="Float epochs."),
     click.option("--fine-epochs", type=click.IntRange(0), help="Epochs with integer roundings."),
@@ -101,7 +101,7 @@ _TRAINING: list[Decorator] = [
         "--folds",
         type=click.IntRange(0, 50),
         help="Train on all training records and choose by so many folds; 0: validation records "
-        "[segments: 0; others: 4]. distill uses validation records.",
+        "[context: 4; others: 0]. distill uses validation records.",
     ),
     click.option("--shift-ms", type=click.FloatRange(0), help="Augmentation: window shift [20]."),
     click.option("--wander", type=click.FloatRange(0), help="Augmentation: baseline wander [0.2]."),

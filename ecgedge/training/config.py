@@ -298,9 +298,7 @@ STUDENTS: dict[str, dict[str, Any]] = {
     BEAT: {
         "depth": 3,
         "context": 0,
-        "restarts": 8,
         "epochs": 30,
-        "folds": 4,
         "imbalance": Imbalance(class_weights=False, sampler="records", power=1.0),
     },
 }
