@@ -130,7 +130,8 @@ _TRAINING: list[Decorator] = [
     click.option(
         "--weight-power",
         type=click.FloatRange(0, 2),
-        help="Of class weights and samplers: 1 compensates fully, 0 not at all.",
+        help="Of class weights and of the samplers weighted and records: 1 compensates fully, 0 "
+        "not at all [context: 0.1; beat: 1; segments, or another --sampler: 0.7].",
     ),
     click.option("--weight-ratio", type=click.FloatRange(1), help="Largest weight."),
     click.option(
@@ -149,8 +150,8 @@ _TRAINING: list[Decorator] = [
     click.option(
         "--sampler",
         type=click.Choice(["none", "weighted", "balanced", "records"]),
-        help="Draw rare classes more often (in place of class weights), or those of each record "
-        "[beat: records; others: none].",
+        help="Draw rare classes more often (weighted, balanced: in place of class weights), or the "
+        "rarer classes of each record [segments: none; others: records].",
     ),
     click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto"),
@@ -203,7 +204,7 @@ def _config(values: dict[str, Any]) -> "TrainConfig":
     """Make the configuration from what was given on the command line; the rest is default."""
     from dataclasses import replace
 
-    from ecgedge.training.config import CLASS_SAMPLERS, for_protocol, prior_of
+    from ecgedge.training.config import CLASS_SAMPLERS, Imbalance, for_protocol, prior_of
 
     given = {name: value for name, value in values.items() if value is not None}
     weights = {_IN_IMBALANCE[n]: given.pop(n) for n in list(given) if n in _IN_IMBALANCE}
@@ -217,13 +218,16 @@ def _config(values: dict[str, Any]) -> "TrainConfig":
     if "fs" in given:
         given["window"] = given["fs"]
     config = for_protocol(given.pop("protocol"), given.pop("student", None), **given)
-    if weights.get("class_weights", config.imbalance.class_weights):
-        weights["weights"] = config.imbalance.weights | weights.get("weights", {})
+    own = config.imbalance
+    if weights.get("sampler", own.sampler) != own.sampler:  # its power is not for another
+        weights.setdefault("power", Imbalance.power)
+    if weights.get("class_weights", own.class_weights):
+        weights["weights"] = own.weights | weights.get("weights", {})
     else:
         weights.setdefault("weights", {})
     return replace(
         config,
-        imbalance=replace(config.imbalance, **weights),
+        imbalance=replace(own, **weights),
         augmentation=replace(config.augmentation, **varied),
     )
 

@@ -104,7 +104,10 @@ class Imbalance:
                 "use --no-class-weights with it, or --sampler none with them."
             )
         if self.weights and not self.class_weights:
-            raise EcgedgeError("a weight of a label needs class weights; add --class-weights.")
+            raise EcgedgeError(
+                "a weight of a label needs class weights; add --class-weights, with --sampler none "
+                "or records."
+            )
         if not all(0 < weight <= MAX_WEIGHT for weight in self.weights.values()):
             raise EcgedgeError(f"the weight of a label must be above 0 and at most {MAX_WEIGHT}.")
         if self.ratio < 1 or not 0 <= self.power <= 2:

@@ -41,7 +41,7 @@ def test_every_option_reaches_the_configuration(tmp_path):
 def test_a_sampler_takes_the_place_of_class_weights(tmp_path):
     imbalance = train(tmp_path, "--sampler", "balanced")["imbalance"]
     assert (imbalance["sampler"], imbalance["class_weights"]) == ("balanced", False)
-    assert imbalance["weights"] == {}
+    assert (imbalance["weights"], imbalance["power"]) == ({}, 0.7)
 
 
 @pytest.mark.slow
@@ -58,6 +58,13 @@ def test_a_run_with_folds_has_no_validation_records_to_evaluate_next(tmp_path, f
     result = CliRunner().invoke(cli, [*options, "--folds", folds, "-o", str(out)])
     assert result.exit_code == 0, result.output
     assert following.format(out=out) in result.stdout.splitlines()
+
+
+def test_a_class_sampler_takes_no_weights_of_labels(tmp_path):
+    options = ["--sampler", "weighted", "--class-weight", "S=2", "-o", str(tmp_path / "run")]
+    result = CliRunner().invoke(cli, [*QUICK, *options])
+    assert "with --sampler none or records" in str(result.exception)
+    assert not (tmp_path / "run").exists()
 
 
 def test_two_remedies_for_imbalance_at_once_are_refused(tmp_path):
