@@ -36,15 +36,15 @@ INNER_FOLDS = 3
 RELATION_WEIGHT = 1.0
 
 
-class RelationalLoss(DistillationLoss):
+class RelationalLoss(nn.Module):
     """Besides labels: distances between beats, as the teacher's features have them.
 
     Distance-wise relational distillation (Park et al. 2019, arXiv:1904.05068): all distances within
     a batch, each side divided by its mean, compared by the Huber loss.
     """
 
-    def __init__(self, embedding: Tensor, *others: object) -> None:
-        super().__init__(Distillation(beta=0.0, gamma=0.0), *others)  # type: ignore[arg-type]
+    def __init__(self, embedding: Tensor) -> None:
+        super().__init__()
         self.embedding = embedding
 
     def forward(self, logits: Tensor, features: Tensor, batch: Batch) -> Tensor:
@@ -102,13 +102,16 @@ def taught(model: nn.Module, examples: Examples) -> Taught:
     return Taught(mean_of(model, examples), features.transpose(0, 1).flatten(1).clone())
 
 
-def out_of_fold(config: TrainConfig, examples: Examples, teacher: Taught, deal: int) -> Taught:
-    """Return the teacher with logits of teachers that had not seen a beat's record."""
-    logits = teacher.logits.clone()
+def out_of_fold(
+    teacher: Taught, examples: Examples, deal: int, ask: Callable[[Examples, Examples], Tensor]
+) -> Taught:
+    """Return the teacher with logits of teachers that had not seen a beat's record.
+
+    `ask` trains one on the first beats and returns its logits of the second.
+    """
+    logits = torch.zeros_like(teacher.logits)
     for rest, held in deal_folds(examples, INNER_FOLDS, deal):
-        model = fit_float(config, rest)
-        inside = torch.isin(examples.record, held.record.unique())
-        logits[inside] = mean_of(model, held)
+        logits[torch.isin(examples.record, held.record.unique())] = ask(rest, held)
     return replace(teacher, logits=logits)
 
 
@@ -129,17 +132,6 @@ def boosted(config: TrainConfig, rest: Examples, beats: Examples) -> Tensor:
     return torch.from_numpy(np.log(found)).float()
 
 
-def boosted_out_of_fold(
-    config: TrainConfig, examples: Examples, teacher: Taught, deal: int
-) -> Taught:
-    """Return what gradient boosting says of records that it had not seen."""
-    logits = torch.zeros_like(teacher.logits)
-    for rest, held in deal_folds(examples, INNER_FOLDS, deal):
-        inside = torch.isin(examples.record, held.record.unique())
-        logits[inside] = boosted(config, rest, held)
-    return replace(teacher, logits=logits)
-
-
 def losses_of(
     config: TrainConfig, rest: Examples, deal: int
 ) -> tuple[nn.Module, dict[str, Callable[[], nn.Module | None]]]:
@@ -147,8 +139,8 @@ def losses_of(
     wide = replace(config, bound="none", hidden=WIDE, restarts=4)
     model = fit_float(wide, rest)
     teacher = taught(model, rest)
-    honest = out_of_fold(wide, rest, teacher, deal)
-    trees = boosted_out_of_fold(config, rest, teacher, deal)
+    honest = out_of_fold(teacher, rest, deal, lambda own, held: mean_of(fit_float(wide, own), held))
+    trees = out_of_fold(teacher, rest, deal, lambda own, held: boosted(config, own, held))
 
     def loss(how: Distillation, by: Taught, config: TrainConfig = config) -> DistillationLoss:
         return DistillationLoss(how, by.logits, by.features, rest.y, config.restarts, config.hidden)
@@ -164,13 +156,10 @@ def losses_of(
         "logits, same view": lambda: SameViewLoss(model, 1.0),
         "logits, out of fold": lambda: loss(logits, honest),
         "features": lambda: loss(Distillation(beta=0.0, gamma=0.3), teacher),
-        "relations": lambda: RelationalLoss(
-            teacher.features, teacher.logits, teacher.features, rest.y, config.restarts,
-            config.hidden,
-        ),
+        "relations": lambda: RelationalLoss(teacher.features),
         "logits, by an assistant": lambda: loss(logits, assistant),
         "logits of boosting": lambda: loss(logits, trees),
-    }  # fmt: skip
+    }
     return model, ways
 
 

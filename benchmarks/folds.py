@@ -49,7 +49,7 @@ def deal_folds(examples: Examples, folds: int, deal: int) -> Iterator[tuple[Exam
 def fit_float(config: TrainConfig, rest: Examples, loss: nn.Module | None = None) -> nn.Module:
     """Train as `ecgedge train` does in its float phase; every start as `Best` keeps it."""
     train = validation = rest
-    if config.model == "student" and not config.folds:
+    if not config.folds:
         train, validation = split_examples(rest, config.validation_share, config.seed)
     torch.manual_seed(config.seed)
     model = build(config)

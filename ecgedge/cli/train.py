@@ -9,7 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from ecgedge.runs import Run
-    from ecgedge.training.config import TrainConfig
+    from ecgedge.training.config import Imbalance, TrainConfig
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
@@ -73,11 +73,7 @@ _STUDENT: list[Decorator] = [
 ]
 
 _TRAINING: list[Decorator] = [
-    click.option(
-        "--restarts",
-        type=click.IntRange(1, 256),
-        help="Starts trained at once [16].",
-    ),
+    click.option("--restarts", type=click.IntRange(1, 256), help="Starts trained at once [16]."),
     click.option("--epochs", type=click.IntRange(1), help="Float epochs."),
     click.option("--fine-epochs", type=click.IntRange(0), help="Epochs with integer roundings."),
     click.option("--draws", type=click.IntRange(1), help="Beats drawn in an epoch."),
@@ -204,32 +200,35 @@ def _config(values: dict[str, Any]) -> "TrainConfig":
     """Make the configuration from what was given on the command line; the rest is default."""
     from dataclasses import replace
 
-    from ecgedge.training.config import CLASS_SAMPLERS, Imbalance, for_protocol, prior_of
+    from ecgedge.training.config import for_protocol, prior_of
 
     given = {name: value for name, value in values.items() if value is not None}
     weights = {_IN_IMBALANCE[n]: given.pop(n) for n in list(given) if n in _IN_IMBALANCE}
     varied = {_IN_AUGMENTATION[n]: given.pop(n) for n in list(given) if n in _IN_AUGMENTATION}
-    if weights.get("sampler") in CLASS_SAMPLERS:
-        weights.setdefault("class_weights", False)
-    elif "weights" in weights:
-        weights.setdefault("class_weights", True)
     if "prior" in given:
         given["prior"] = prior_of(given["prior"])
     if "fs" in given:
         given["window"] = given["fs"]
     config = for_protocol(given.pop("protocol"), given.pop("student", None), **given)
-    own = config.imbalance
-    if weights.get("sampler", own.sampler) != own.sampler:  # its power is not for another
-        weights.setdefault("power", Imbalance.power)
-    if weights.get("class_weights", own.class_weights):
-        weights["weights"] = own.weights | weights.get("weights", {})
-    else:
-        weights.setdefault("weights", {})
     return replace(
         config,
-        imbalance=replace(own, **weights),
+        imbalance=_imbalance(config.imbalance, weights),
         augmentation=replace(config.augmentation, **varied),
     )
+
+
+def _imbalance(own: "Imbalance", given: dict[str, Any]) -> "Imbalance":
+    """Change what a student does about imbalance: a class sampler ends weights, a weight begins."""
+    from dataclasses import replace
+
+    from ecgedge.training.config import CLASS_SAMPLERS, Imbalance
+
+    sampler = given.get("sampler", own.sampler)
+    weighs = "weights" in given or own.class_weights
+    weighs = given.get("class_weights", weighs and sampler not in CLASS_SAMPLERS)
+    labels = (own.weights if weighs else {}) | given.get("weights", {})
+    power = own.power if sampler == own.sampler else Imbalance.power
+    return replace(own, **({"power": power} | given | {"class_weights": weighs, "weights": labels}))
 
 
 def _report(done: "list[Run]", out: Path, as_json: bool) -> None:

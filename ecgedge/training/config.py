@@ -307,7 +307,7 @@ STUDENTS: dict[str, dict[str, Any]] = {
 }
 """Students by name: what they see, and the training that suits them (docs/accuracy.md)."""
 CONTEXT_PRIOR = Prior("S", gain=4, shift=6)
-"""Chosen in the same way."""
+"""Chosen by cross-validation over DS1 (docs/accuracy.md), like the power of the sampler."""
 
 
 def usual_prior(task: str, student: str) -> Prior | None:

@@ -54,9 +54,10 @@ def logits_of(
 
 
 def _many(
-    logits: NDArray[np.float32], y: NDArray[np.int64], labels: tuple[str, ...]
+    logits: NDArray[np.float32], examples: Examples, labels: tuple[str, ...]
 ) -> tuple[NDArray[np.float64], dict[str, float]]:
     """Score more than two classes."""
+    y = examples.y.numpy()
     matrices = np.stack([confusion(y, one.argmax(1), len(labels)) for one in logits])
     over = NSV if set(NSV) <= set(labels) else labels
     score = np.nan_to_num(macro_f1(matrices, labels, over))
@@ -66,7 +67,7 @@ def _many(
 
 
 def _two(
-    logits: NDArray[np.float32], examples: Examples
+    logits: NDArray[np.float32], examples: Examples, labels: tuple[str, ...]
 ) -> tuple[NDArray[np.float64], dict[str, float]]:
     """Score two classes."""
     y = examples.y.numpy()
@@ -103,11 +104,9 @@ def validate(
         With the integer roundings.
     """
     logits = logits_of(model, examples, device, fixed=fixed).numpy()
-    y = examples.y.numpy()
-    two = len(labels) == 2
-    score, details = _two(logits, examples) if two else _many(logits, y, labels)
+    score, details = (_two if len(labels) == 2 else _many)(logits, examples, labels)
     shares = np.stack(
-        [np.bincount(one.argmax(1), minlength=len(labels)) / len(y) for one in logits]
+        [np.bincount(one.argmax(1), minlength=len(labels)) / len(examples) for one in logits]
     )
     constant = logits.std(axis=1).max(axis=-1) < 1e-6
     collapsed = constant if len(labels) == 2 else shares.max(1) >= COLLAPSED_SHARE

@@ -1,10 +1,13 @@
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
 from ecgedge.cli.main import cli
+from ecgedge.cli.train import _imbalance
 from ecgedge.runs import load_run
+from ecgedge.training.config import for_protocol
 
 QUICK = (
     "train", "--data", "excerpt", "--restarts", "1", "--epochs", "1", "--fine-epochs", "1",
@@ -58,6 +61,29 @@ def test_a_run_with_folds_has_no_validation_records_to_evaluate_next(tmp_path, f
     result = CliRunner().invoke(cli, [*options, "--folds", folds, "-o", str(out)])
     assert result.exit_code == 0, result.output
     assert following.format(out=out) in result.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("given", "changed"),
+    [
+        ({}, {}),
+        ({"sampler": "records"}, {}),
+        ({"power": 0.5}, {"power": 0.5}),
+        ({"sampler": "none"}, {"sampler": "none", "power": 0.7}),
+        ({"sampler": "balanced"}, {"sampler": "balanced", "power": 0.7}),
+        ({"weights": {"S": 2.0}}, {"weights": {"S": 2.0}, "class_weights": True}),
+    ],
+)
+def test_what_is_not_given_stays_as_the_student_has_it(given, changed):
+    own = for_protocol("ds1-ds2").imbalance
+    assert _imbalance(own, given) == replace(own, **changed)
+
+
+def test_a_class_sampler_ends_the_weights_that_a_student_has():
+    own = for_protocol("ds1-ds2", "segments").imbalance
+    assert own.weights
+    found = _imbalance(own, {"sampler": "weighted"})
+    assert (found.class_weights, found.weights) == (False, {})
 
 
 def test_a_class_sampler_takes_no_weights_of_labels(tmp_path):
