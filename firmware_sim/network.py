@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.formats import FRACTION_BITS, ONE, Q7_MAX, relu, rshift, sat
+from firmware_sim.measures import measured
 from firmware_sim.program import CHANNELS, TAPS, Branch, Head, Hidden, Layer, Program, Segment
 
 CHUNK = 256
@@ -36,7 +37,8 @@ class Output:
         `P.sum` ... (n, 4, tokens), the exact sums of the pools; `P.pool` ... the same shifted and
         clipped; `tokens.0` (n, 4, 8); `tokens.1` ... after each token layer; `mean` (n, 4);
         `context` (n, 5 or 12) if used; `hidden` (n, units) if there is such a layer; `scores`.
-        Without branches it begins with `context`.
+        With measures, `beat` and `measures` (n, measures) stand for all before `context`; a program
+        with neither begins with `context`.
     """
 
     scores: NDArray[np.int32]
@@ -152,11 +154,17 @@ def _chunks(n: int) -> Iterator[slice]:
 
 
 def _after_pools(
-    program: Program, pools: list[NDArray[np.int64]], context: NDArray[np.int8] | None
+    program: Program,
+    pools: list[NDArray[np.int64]],
+    q: NDArray[np.int8],
+    context: NDArray[np.int8] | None,
 ) -> Layers:
-    """Token layers, mean, hidden layer and head; every result by name."""
+    """Token layers and mean, or measures; then hidden layer and head; every result by name."""
     found: dict[str, NDArray[np.int64]] = {}
     parts = []
+    if program.measures:
+        found["measures"] = measured(q, program.measures)
+        parts.append(found["measures"])
     if pools:
         tokens = np.concatenate(pools, axis=2)
         found["tokens.0"] = tokens
@@ -217,10 +225,10 @@ def run(
     pools = [
         relu(rshift(total, branch.shift)) for total, (branch, _) in zip(sums, parts, strict=True)
     ]
-    after = _after_pools(program, pools, context)
+    after = _after_pools(program, pools, q, context)
     found: Layers = {}
     if layers:
-        if program.branches:
+        if program.seen:
             found["beat"] = q.astype(np.int32)
         for name, branch, segment in program.named_branches:
             found[f"{name}.conv"] = convolution(q, branch, segment)

@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 from firmware_sim.context import CONTEXT_SIZE, RR_SIZE
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.formats import FRACTION_BITS, ONE, Q7_MAX
+from firmware_sim.measures import Measure, check_measures
 from firmware_sim.prior import Prior
 from firmware_sim.shape import BINS
 
 FORMAT = "ecgedge-program"
-VERSION = 4
-"""2 added the hidden layer, 3 has other RR values, 4 other shape values and the prior. A program
-has the least version that has all that it uses."""
-RR_VERSION = 3
+VERSION = 5
+"""2 added the hidden layer, 3 has other RR values, 4 other shape values and the prior, 5 measures.
+A program has the least version that has all that it uses."""
+RR_VERSION, SHAPE_VERSION = 3, 4
 
 BRANCHES = ("P", "QRS", "T", "global")
 TAPS = 4
@@ -156,7 +157,7 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Hidden:
-    """The layer before the head: weight (units, 4 + context), bias (units,), and its shift.
+    """The layer before the head: weight (units, features), bias (units,), and its shift.
 
     Its values saturate at -127 ... 127: it is the only layer whose activations have a sign.
     """
@@ -170,7 +171,7 @@ class Hidden:
 class Head:
     """The last layer: weight (classes, inputs), bias (classes,); scores are not shifted.
 
-    Its inputs are the hidden units, or the mean over tokens and the context where there are none.
+    Its inputs are the hidden units, or the features where there are none.
     """
 
     weight: Int8
@@ -192,13 +193,14 @@ class Program:
     labels : tuple of str
         Class names; the first is the normal class.
     branches : tuple of Branch
-        P, QRS, T, global; or none, for a program that sees the beat through its context alone.
+        P, QRS, T, global; or none, for a program that measures the beat, or sees it through its
+        context alone.
     layers : tuple of Layer
         Token layers, the same weights for all eight tokens; none without branches.
     mean_shift : int
         Shift of the sum over tokens; 0 without branches.
     hidden : Hidden or None
-        A layer between mean and context, side by side, and the head.
+        A layer between the features and the head.
     head : Head
         Scores on the scale 2**-14.
     context : int
@@ -210,6 +212,8 @@ class Program:
         device.
     prior : Prior or None
         Of more than two classes: how decisions of the past enter the next one.
+    measures : tuple of Measure
+        What is measured on the beat, in place of branches.
 
     Raises
     ------
@@ -231,6 +235,7 @@ class Program:
     logit_scale: int = 8
     hidden: Hidden | None = None
     prior: Prior | None = None
+    measures: tuple[Measure, ...] = ()
     segments: tuple[Segment, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -258,8 +263,13 @@ class Program:
             raise EcgedgeError("branches, token layers and their mean belong together.")
         if self.context == CONTEXT_SIZE and self.window < BINS:
             raise EcgedgeError(f"a context of shape needs a window of {BINS} samples or more.")
-        if not self.branches and (not self.context or self.hidden is None):
-            raise EcgedgeError("a program without branches needs a context and a hidden layer.")
+        if self.branches and self.measures:
+            raise EcgedgeError("a program has branches or measures, not both.")
+        check_measures(self.measures, self.window)
+        if not self.branches and (not self.features or self.hidden is None):
+            raise EcgedgeError(
+                "a program without branches needs measures or a context, and a hidden layer."
+            )
         if (self.threshold is None) == (len(labels) == 2):
             raise EcgedgeError("a program has a threshold when, and only when, it has two classes.")
         checked: dict[str, Any] = {
@@ -269,6 +279,7 @@ class Program:
             "logit_scale": _integer(self.logit_scale, "logit_scale"),
             "mean_shift": _integer(self.mean_shift, "mean_shift", "mean shift"),
             "context": int(self.context),
+            "measures": tuple(self.measures),
             "branches": tuple(
                 Branch(
                     _frozen(b.weight, (CHANNELS, TAPS), f"{name}.weight"),
@@ -340,8 +351,16 @@ class Program:
 
     @property
     def features(self) -> int:
-        """How many values the mean over tokens and the context are together."""
-        return (CHANNELS if self.branches else 0) + self.context
+        """How many values hidden layer or head take in: `seen` of the beat, then the context."""
+        return self.seen + self.context
+
+    @property
+    def seen(self) -> int:
+        """How many values say what the beat itself looks like: the mean over tokens, or measures.
+
+        A program that has none sees the beat through its context alone.
+        """
+        return CHANNELS if self.branches else len(self.measures)
 
     @property
     def head_inputs(self) -> int:
@@ -399,12 +418,15 @@ def content_of(program: Program) -> dict[str, Any]:
         **second,
         "head": {"weight": program.head.weight.tolist(), "bias": program.head.bias.tolist()},
         **({} if prior is None else {"prior": asdict(prior)}),
+        **({"measures": [asdict(m) for m in program.measures]} if program.measures else {}),
     }
 
 
 def _version_of(program: Program) -> int:
-    if program.prior is not None or program.context == CONTEXT_SIZE:
+    if program.measures:
         return VERSION
+    if program.prior is not None or program.context == CONTEXT_SIZE:
+        return SHAPE_VERSION
     if program.context:
         return RR_VERSION
     return 1 if program.hidden is None else 2

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.files import write_atomic
+from firmware_sim.measures import Measure
 from firmware_sim.prior import Prior
 from firmware_sim.program import (
     BRANCHES,
     FORMAT,
     RR_VERSION,
+    SHAPE_VERSION,
     VERSION,
     Branch,
     Head,
@@ -32,9 +34,13 @@ KEYS = {
     "logit_scale", "branches", "layers", "mean_shift", "head",
 }  # fmt: skip
 """Of version 1; later ones have more."""
-MORE_KEYS = {1: set[str](), 2: {"hidden"}, 3: {"hidden"}, 4: {"hidden", "prior"}}
+MORE_KEYS = {
+    1: set[str](), 2: {"hidden"}, 3: {"hidden"}, 4: {"hidden", "prior"},
+    5: {"hidden", "prior", "measures"},
+}  # fmt: skip
 """What else a version may have; version 2 must."""
 PRIOR_KEYS = {"label", "gain", "shift"}
+MEASURE_KEYS = {"kind", "start", "stop", "gain"}
 LAYER_KEYS = {"weight", "bias", "shift"}
 
 
@@ -79,6 +85,7 @@ def program_from_json(text: str | bytes, source: str = "the program") -> Program
         logit_scale=content["logit_scale"],
         hidden=_hidden(content["hidden"]) if "hidden" in content else None,
         prior=_prior(content["prior"]) if "prior" in content else None,
+        measures=_measures(content.get("measures", [])),
     )
 
 
@@ -117,7 +124,7 @@ def _content(text: str | bytes, source: str) -> dict[str, Any]:
         raise EcgedgeError(f"{source} is not an ecgedge program; expected format {FORMAT!r}.")
     version = _version(content, source)
     context = content.get("context")
-    if context and version < (RR_VERSION if context == RR_SIZE else VERSION):
+    if context and version < (RR_VERSION if context == RR_SIZE else SHAPE_VERSION):
         raise EcgedgeError(
             f"{source} has format version {version}, whose context values were others; "
             "train and export it again."
@@ -181,6 +188,13 @@ def _prior(value: Any) -> Prior:
     if not isinstance(item["label"], str):
         raise EcgedgeError("the prior's label is no text; the program is malformed.")
     return Prior(item["label"], item["gain"], item["shift"])
+
+
+def _measures(value: Any) -> tuple[Measure, ...]:
+    items = [_keys(item, MEASURE_KEYS, "measure") for item in _list(value, "measures")]
+    if not all(isinstance(item["kind"], str) for item in items):
+        raise EcgedgeError("the kind of a measure is no text; the program is malformed.")
+    return tuple(Measure(**item) for item in items)
 
 
 def _head(value: Any) -> Head:

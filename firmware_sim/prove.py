@@ -14,7 +14,7 @@ from firmware_sim.formats import ONE, Q7_MAX
 from firmware_sim.program import Program, Segment
 from firmware_sim.proof.beat import prove_beat
 from firmware_sim.proof.interval import Interval, Quantity
-from firmware_sim.proof.network import HIDDEN, Reach, prove_network
+from firmware_sim.proof.network import HIDDEN, MEASURES, Reach, prove_network
 from firmware_sim.proof.prior import prove_prior
 from firmware_sim.proof.stream import prove_stream
 
@@ -77,7 +77,8 @@ class Proof:
         Parameters
         ----------
         name : str
-            As in `Reach`: `P.conv`, `P.pool`, ..., `tokens.1`, ..., `mean`, `hidden`, `scores`.
+            As in `Reach`: `P.conv`, `P.pool`, ..., `tokens.1`, ..., `mean`, or `measures`;
+            `hidden`, `scores`.
 
         Returns
         -------
@@ -145,17 +146,17 @@ def witness_beat(window: int, segment: Segment, samples: tuple[int, ...]) -> NDA
 
 
 def worst_beats(program: Program) -> NDArray[np.int8]:
-    """Return beats that drive convolutions and pools to their bounds.
+    """Return beats that drive convolutions and pools, or measures, to their bounds.
 
     For each branch and channel the input window that attains the accumulator's maximum, repeated
     over the whole beat, and the one that attains its minimum; for every phase of the four taps. And
-    the beats that attain the least and greatest sums of the pools.
+    the beats that attain the least and greatest sums of the pools, or of measures.
 
     Returns
     -------
-    (n, window) int8, without branches one beat of zeros
+    (n, window) int8, one beat of zeros for a program that looks at none
     """
-    if not program.branches:
+    if not program.seen:
         return np.zeros((1, program.window), dtype=np.int8)
     beats = []
     for branch in program.branches:
@@ -169,14 +170,16 @@ def worst_beats(program: Program) -> NDArray[np.int8]:
         for witness in (reach.witness_min, reach.witness_max):
             if reach.name in segments and witness is not None:
                 beats.append(witness_beat(program.window, segments[reach.name], witness))
+            if reach.name == MEASURES and witness is not None:
+                beats.append(np.array(witness, dtype=np.int8))
     return np.unique(np.array(beats, dtype=np.int8), axis=0)
 
 
 def worst_contexts(program: Program) -> NDArray[np.int8]:
     """Return contexts that drive the hidden layer to its bounds.
 
-    For each unit those that attain its least and its greatest sum, where there are branches
-    together with mean values that are proved to be possible one by one.
+    For each unit those that attain its least and its greatest sum, where the beat is seen together
+    with mean values or measures that are proved to be possible one by one.
 
     Returns
     -------

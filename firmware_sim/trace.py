@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware_sim.formats import FRACTION_BITS
+from firmware_sim.measures import bins_of, reduced
 from firmware_sim.network import hidden_sums, run
 from firmware_sim.program import BRANCHES, Program
 
@@ -156,9 +157,11 @@ def accumulator(
     if layer == "mean":
         return int(layers[f"tokens.{len(program.layers)}"][0, place[0]].sum())
     if layer == "hidden" and program.hidden is not None:
-        features = [layers[name] for name in ("mean", "context") if name in layers]
+        features = [layers[n] for n in ("mean", "measures", "context") if n in layers]
         sums = hidden_sums(np.concatenate(features, axis=1).astype(np.int64), program.hidden)
         return int(sums[0, place[0]])
+    if layer == "measures":
+        return int(reduced(bins_of(q), program.measures[place[0]])[0])
     if suffix == "pool":
         branch = BRANCHES.index(kind)
         return _pool_sum(program, layers, branch, place[0], place[1])

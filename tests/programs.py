@@ -1,10 +1,14 @@
 """Random programs and beats for tests: valid by construction, as wild as the format allows."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from calib.quantize import round_l1
+from firmware_sim.errors import EcgedgeError
+from firmware_sim.measures import KINDS, MAX_GAIN, MAX_MEASURES, Measure
 from firmware_sim.prior import Prior
 from firmware_sim.program import (
     CONTEXT_SIZES,
@@ -16,8 +20,25 @@ from firmware_sim.program import (
     segments,
 )
 from firmware_sim.rhythm import RR_SIZE
+from firmware_sim.shape import BINS
 
 LABELS = ("N", "S", "V", "F", "Q")
+
+
+def random_measures(seed: int, n: int, window: int) -> tuple[Measure, ...]:
+    """Measures of every kind, the first `len(KINDS)` of them different."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for i in range(n):
+        start = int(rng.integers(1, BINS))
+        stop = int(rng.integers(start + 1, BINS + 1))
+        measure = Measure(list(KINDS)[i % len(KINDS)], start, stop, int(rng.integers(MAX_GAIN + 1)))
+        try:
+            measure.shift(window)
+        except EcgedgeError:  # a gain that the window is too short for
+            measure = replace(measure, gain=0)
+        made.append(measure)
+    return tuple(made)
 
 
 def random_program(
@@ -31,10 +52,12 @@ def random_program(
     hidden: int = 0,
     branches: bool = True,
     prior: Prior | None = None,
+    measures: int = 0,
 ) -> Program:
     """A program with random weights under a bound, and gains that leave some values clipped.
 
-    With `hidden` units before the head, and without branches where asked for.
+    With `hidden` units before the head, and without branches or with `measures` in their place
+    where asked for.
     """
     rng = np.random.default_rng(seed)
 
@@ -51,7 +74,7 @@ def random_program(
         branch = Branch(weight, bias, 0)
         shift = 7 + branch.range_bits + segment.pool_bits - int(rng.integers(0, 4))
         made.append(Branch(weight, bias, shift))
-    features = (4 if branches else 0) + context
+    features = (4 if branches else measures) + context
     layer = None
     if hidden:
         layer = Hidden(q7(hidden, features), q7(hidden), int(rng.integers(5, 9)))
@@ -71,6 +94,7 @@ def random_program(
         context=context,
         threshold=int(rng.integers(-5000, 5000)) if classes == 2 else None,
         prior=prior,
+        measures=random_measures(seed, measures, window),
     )
 
 
@@ -86,17 +110,19 @@ def priors(labels: tuple[str, ...]) -> st.SearchStrategy[Prior | None]:
 def programs(draw: st.DrawFn, *, with_branches: bool = False) -> Program:
     """Programs of every shape that the format has."""
     branches = with_branches or draw(st.booleans())
+    measures = 0 if branches else draw(st.sampled_from([0, 1, 7, MAX_MEASURES]))
     classes = draw(st.integers(2, 5))
     return random_program(
         draw(st.integers(0, 2**32 - 1)),
         window=draw(st.sampled_from([125, 250, 360, 361, 500])),
         classes=classes,
-        context=draw(st.sampled_from(CONTEXT_SIZES if branches else CONTEXT_SIZES[1:])),
+        context=draw(st.sampled_from(CONTEXT_SIZES if branches or measures else CONTEXT_SIZES[1:])),
         depth=draw(st.integers(1, 3)),
         bound=draw(st.sampled_from(["l1", "tanh"])),
         hidden=draw(st.integers(0 if branches else 1, 9)),
         branches=branches,
         prior=draw(priors(LABELS[:classes])),
+        measures=measures,
     )
 
 

@@ -5,8 +5,9 @@ all beats is exact and comes with samples that attain it (`kind` "beat"). From t
 each accumulator is linear in its own inputs; its reach is what it takes while they range over the
 intervals that are proved for them, and comes with such inputs (`kind` "layer"). That a beat can
 cause these inputs together is not claimed: the reach holds all beats, and may be wider. Without
-branches the hidden layer is linear in the context itself: its reach is exact, and comes with a
-context that attains it (`kind` "context").
+branches and measures the hidden layer is linear in the context itself: its reach is exact, and
+comes with a context that attains it (`kind` "context"). Measures are sums and extremes of free samples:
+their reach is exact, and comes with a beat that attains it (`kind` "beat").
 
 A beat or a context here is any array of integers in -127 ... 127, whether a signal can be
 normalized to it or not.
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware_sim.formats import FRACTION_BITS, Q7_MAX, relu, rshift, sat
+from firmware_sim.measures import Measure, least_and_greatest
 from firmware_sim.program import (
     CHANNELS,
     TAPS,
@@ -36,7 +38,9 @@ DIFFERENCE = "score difference"
 """Name of what a program of two classes compares with its threshold: score 1 - score 0."""
 
 HIDDEN = "hidden"
-"""Name of the hidden layer: the only one whose values saturate at both ends."""
+MEASURES = "measures"
+SIGNED = (HIDDEN, MEASURES)
+"""The layers whose values saturate at both ends."""
 
 Kind = Literal["beat", "context", "layer"]
 Witness = tuple[int, ...]
@@ -53,9 +57,9 @@ class Reach:
     ----------
     name : str
         Layer, as `firmware_sim.network.Output` names it: `P.conv`, `P.pool`, ..., `tokens.1`, ...,
-        `mean`, `hidden`, `scores`; with two classes also `score difference`.
+        `mean`, or `measures`; `hidden`, `scores`; with two classes also `score difference`.
     channel : int
-        Output channel, hidden unit or class.
+        Output channel, measure, hidden unit or class.
     min, max : int
         Least and greatest final value of the accumulator.
     partial_min, partial_max : int
@@ -71,9 +75,9 @@ class Reach:
         Whether beats (or contexts) attain `min` and `max`; else they are bounds for all of them.
     kind : str
         What the witnesses are. `beat`: neighbouring samples, from the first one of the branch's
-        segment on. `context`: a context. `layer`: the layer's own inputs, each in the interval that
-        is proved for it (a token's four channels, a channel's eight tokens, the mean values with
-        the context after them, the hidden units).
+        segment on, or of the window for a measure. `context`: a context. `layer`: the layer's own
+        inputs, each in the interval that is proved for it (a token's four channels, a channel's eight tokens, the mean values or
+        measures with the context after them, the hidden units).
     witness_min, witness_max : tuple of int or None
         Inputs that give `min` and `max`; None where `min` is a bound that none is known for.
     """
@@ -133,7 +137,7 @@ def _widest(forms: list[_Form]) -> _Form:
 def activation(name: str, accumulator: int, shift: int) -> int:
     """Return what an accumulator becomes after its rounding shift and its layer's clip."""
     value = rshift(np.array(accumulator, dtype=np.int64), shift)
-    return int(sat(value) if name == HIDDEN else relu(value))
+    return int(sat(value) if name in SIGNED else relu(value))
 
 
 def reach_of(
@@ -328,6 +332,27 @@ def _until_mean(program: Program) -> list[Reach]:
     return found + _mean(tokens, program.mean_shift)
 
 
+def _measures(measures: tuple[Measure, ...], window: int) -> list[Reach]:
+    """Measures: each is a sum or an extreme of samples that can be anything."""
+    found = []
+    for channel, measure in enumerate(measures):
+        witnesses, ends = least_and_greatest(measure, window)
+        low, high = (_witness(beat) for beat in witnesses)
+        partial = (min(ends[0], 0), max(ends[1], 0))
+        found.append(
+            reach_of(
+                MEASURES,
+                channel,
+                ends,
+                partial,
+                (low, high),
+                kind="beat",
+                shift=measure.shift(window),
+            )
+        )
+    return found
+
+
 def prove_network(program: Program) -> tuple[Reach, ...]:
     """Prove what the accumulators of a program's network can reach.
 
@@ -339,15 +364,18 @@ def prove_network(program: Program) -> tuple[Reach, ...]:
     -------
     tuple of Reach
         One for every accumulator, in the order of computation: convolutions and pools of the four
-        branches, token layers and mean where there are branches, the hidden layer where there is
-        one, scores, and with two classes the score difference.
+        branches, token layers and mean where there are branches, measures where there are some, the
+        hidden layer where there is one, scores, and with two classes the score difference.
     """
     found: list[Reach] = []
     inputs = _rails(program.context)
     kind: Kind = "context"
     if program.branches:
         found = _until_mean(program)
-        inputs = _joined(_activations(found[-CHANNELS:]), inputs)
+    if program.measures:
+        found = _measures(program.measures, program.window)
+    if program.seen:
+        inputs = _joined(_activations(found[-program.seen :]), inputs)
         kind = "layer"
     if program.hidden is not None:
         units = _hidden(program.hidden, inputs, kind)

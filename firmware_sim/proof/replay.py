@@ -10,9 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from firmware_sim import network
+from firmware_sim import measures, network
 from firmware_sim.program import BRANCHES, CHANNELS, Program
-from firmware_sim.proof.network import DIFFERENCE, HIDDEN, Reach, Witness, activation
+from firmware_sim.proof.network import (
+    DIFFERENCE,
+    HIDDEN,
+    MEASURES,
+    Reach,
+    Witness,
+    activation,
+)
 from firmware_sim.prove import Proof, witness_beat
 
 
@@ -76,6 +83,10 @@ def _accumulator(program: Program, reach: Reach, witness: Witness) -> tuple[int,
         return int(sums[0, reach.channel, 0]), layer.shift
     if reach.name == "mean":
         return int(network.mean_sums(inputs.reshape(1, 1, -1))[0, 0]), program.mean_shift
+    if reach.name == MEASURES:
+        measure = program.measures[reach.channel]
+        bins = measures.bins_of(inputs.astype(np.int8).reshape(1, -1))
+        return int(measures.reduced(bins, measure)[0]), measure.shift(program.window)
     if reach.name == HIDDEN and program.hidden is not None:
         sums = network.hidden_sums(inputs.reshape(1, -1), program.hidden)
         return int(sums[0, reach.channel]), program.hidden.shift
