@@ -271,8 +271,8 @@ class Pipeline:
         first = peaks - program.window // 2 - self._counts_start
         windows = self._counts[first[:, None] + np.arange(program.window)]
         context = self._contexts(decided, windows)
-        # Without branches the network does not look at the beat.
-        q = normalize(windows) if program.branches else np.zeros(windows.shape, dtype=np.int8)
+        # Without branches or measures the network does not look at the beat.
+        q = normalize(windows) if program.seen else np.zeros(windows.shape, dtype=np.int8)
         output = network.run(program, q, context if program.context else None)
         names = quality(windows, program.fs)
         silent = is_irregular(context)

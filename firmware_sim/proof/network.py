@@ -6,8 +6,8 @@ each accumulator is linear in its own inputs; its reach is what it takes while t
 intervals that are proved for them, and comes with such inputs (`kind` "layer"). That a beat can
 cause these inputs together is not claimed: the reach holds all beats, and may be wider. Without
 branches and measures the hidden layer is linear in the context itself: its reach is exact, and
-comes with a context that attains it (`kind` "context"). Measures are sums and extremes of free samples:
-their reach is exact, and comes with a beat that attains it (`kind` "beat").
+comes with a context that attains it (`kind` "context"). Measures are sums and extremes of free
+samples: their reach is exact, and comes with a beat that attains it (`kind` "beat").
 
 A beat or a context here is any array of integers in -127 ... 127, whether a signal can be
 normalized to it or not.
@@ -76,8 +76,8 @@ class Reach:
     kind : str
         What the witnesses are. `beat`: neighbouring samples, from the first one of the branch's
         segment on, or of the window for a measure. `context`: a context. `layer`: the layer's own
-        inputs, each in the interval that is proved for it (a token's four channels, a channel's eight tokens, the mean values or
-        measures with the context after them, the hidden units).
+        inputs, each in the interval that is proved for it (a token's four channels, a channel's
+        eight tokens, the mean values or measures with the context after them, the hidden units).
     witness_min, witness_max : tuple of int or None
         Inputs that give `min` and `max`; None where `min` is a bound that none is known for.
     """

@@ -1,3 +1,6 @@
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,9 +8,42 @@ from hypothesis import strategies as st
 
 from firmware_sim.context import CONTEXT_SIZE
 from firmware_sim.errors import EcgedgeError
+from firmware_sim.measures import Measure
 from firmware_sim.network import decide, run
-from firmware_sim.program import Program
+from firmware_sim.program import Hidden, Program
 from tests.programs import hostile_beats, hostile_contexts, programs, random_program
+
+
+def plain_measure(measure: Measure, q: list[int]) -> int:
+    """One measure in Python's own integers, written from docs/arithmetic.md."""
+    size = len(q) // 60
+    start = len(q) // 2 - 30 * size
+    bins = [sum(q[start + i * size : start + (i + 1) * size]) for i in range(60)]
+    own = range(measure.start, measure.stop)
+    mean_of, total = len(own), 0
+    if measure.kind == "level":
+        total = sum(bins[i] for i in own)
+    elif measure.kind == "size":
+        total = sum(abs(bins[i]) for i in own)
+    elif measure.kind == "change":
+        total = sum(abs(bins[i] - bins[i - 1]) for i in own)
+    else:
+        mean_of = 1
+        if measure.kind == "high":
+            total = max(bins[i] for i in own)
+        elif measure.kind == "low":
+            total = min(bins[i] for i in own)
+        else:
+            assert measure.kind == "steepest"
+            total = max(abs(bins[i] - bins[i - 1]) for i in own)
+    divisor = Fraction(2 ** nearest_power(size * mean_of), 2**measure.gain)
+    assert divisor >= 1
+    return min(max(math.floor(total / divisor + Fraction(1, 2)), -127), 127)
+
+
+def nearest_power(samples: int) -> int:
+    """The exponent of the power of two that is nearest as a ratio."""
+    return min(range(16), key=lambda s: max(Fraction(samples, 2**s), Fraction(2**s, samples)))
 
 
 def plain_scores(program: Program, q: list[int], context: list[int]) -> list[int]:
@@ -40,6 +76,7 @@ def plain_scores(program: Program, q: list[int], context: list[int]) -> list[int
     features = []
     if tokens:
         features = [relu(rshift(sum(t[c] for t in tokens), program.mean_shift)) for c in range(4)]
+    features += [plain_measure(measure, q) for measure in program.measures]
     features += context[: program.context]
     if program.hidden:
         hidden = program.hidden
@@ -104,6 +141,19 @@ def test_a_program_without_branches_begins_with_its_context():
     assert out.layers["hidden"].shape == (20, 8)
     assert out.layers["hidden"].min() < 0 < out.layers["hidden"].max()
     assert np.array_equal(run(program, -q, context).scores, out.scores)
+
+
+def test_measures_stand_where_the_mean_stood():
+    program = random_program(8, context=CONTEXT_SIZE, hidden=8, branches=False, measures=7)
+    q, context = hostile_beats(360, 20, 0), hostile_contexts(20, 0, CONTEXT_SIZE)
+    layers = run(program, q, context, layers=True).layers
+    assert list(layers) == ["beat", "measures", "context", "hidden", "scores"]
+    assert layers["measures"].shape == (20, 7)
+    assert np.array_equal(layers["beat"], q)
+    alone = program.replace(
+        measures=(), hidden=Hidden(program.hidden.weight[:, 7:], program.hidden.bias, 7)
+    )
+    assert "beat" not in run(alone, q, context, layers=True).layers
 
 
 def test_the_hidden_layer_stands_between_mean_and_scores():

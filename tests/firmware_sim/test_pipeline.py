@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -133,15 +134,22 @@ def shape_program(seed: int, window: int = 360, prior: Prior | None = None) -> P
 
 @pytest.mark.parametrize("size", [1, 7, 360, 1 << 20])
 @pytest.mark.parametrize(
-    ("context", "hidden", "branches"),
-    [(0, 0, True), (RR_SIZE, 0, True), (CONTEXT_SIZE, 3, True), (CONTEXT_SIZE, 8, False)],
+    "shape",
+    [
+        {"context": 0},
+        {"context": RR_SIZE},
+        {"context": CONTEXT_SIZE, "hidden": 3},
+        {"context": CONTEXT_SIZE, "hidden": 8, "branches": False},
+        {"context": 0, "hidden": 8, "branches": False, "measures": 6},
+        {"context": CONTEXT_SIZE, "hidden": 8, "branches": False, "measures": 16},
+    ],
+    ids=str,
 )
 @pytest.mark.parametrize("prior", [None, Prior("S", 6, 5)], ids=str)
 def test_the_stream_gives_the_beats_of_the_whole_recording(
-    excerpt: Path, size: int, context: int, hidden: int, branches: bool, prior: Prior | None
+    excerpt: Path, size: int, shape: dict[str, Any], prior: Prior | None
 ) -> None:
-    shape = {"context": context, "hidden": hidden}
-    program = random_program(3, branches=branches, prior=prior, **shape)
+    program = random_program(3, prior=prior, **shape)
     counts = part_of(excerpt, "208", 360, 40 if size == 1 else 120)
     expected = batch(program, counts)
     assert len(expected) > 40

@@ -51,11 +51,13 @@ def test_the_accumulator_explains_every_activation(program):
         shifts["mean"] = program.mean_shift
     if program.hidden:
         shifts["hidden"] = program.hidden.shift
+    if program.measures:
+        shifts["measures"] = program.measures[0].shift(program.window)
     for name, shift in shifts.items():
         place = (0,) if layers[name].ndim == 2 else (1, 0)
         total = accumulator(program, q[:1], context[:1], name, place)
         rounded = (total + (1 << shift >> 1)) >> shift
-        least = -127 if name == "hidden" else 0
+        least = -127 if name in ("hidden", "measures") else 0
         assert min(max(rounded, least), 127) == layers[name][0][place], name
     assert shifts
 
