@@ -8,8 +8,8 @@ for fp16 or TF32.
 
 Input `beat` (batch, window) float32 holds the integers of `firmware_sim.beat.normalize`, -127 ...
 127; `context` (batch, 5 or 12) float32 those of `firmware_sim.context`. A program without branches
-has no `beat`, one without context no `context`. Outputs are `scores` (batch, classes) int32 and
-`label` (batch,) int64, an index into the labels.
+and measures has no `beat`, one without context no `context`. Outputs are `scores` (batch, classes)
+int32 and `label` (batch,) int64, an index into the labels.
 """
 
 import numpy as np
@@ -26,7 +26,9 @@ from export.onnx_graph import (
     join_features,
     metadata,
 )
+from export.onnx_measures import ends_of, measure_sums
 from firmware_sim.formats import ONE, Q7_MAX
+from firmware_sim.measures import Measure
 from firmware_sim.program import CHANNELS, TOKEN_COUNT, Branch, Head, Hidden, Program, Segment
 
 EXACT_FLOAT32 = 1 << 24
@@ -75,6 +77,13 @@ def _shift_and_clip(
 ) -> str:
     """Floor(total * 2**-shift), clipped into `least` ... 127; `total` holds half the divisor."""
     scale = _scalar(graph, f"2^-{shift}", 2.0**-shift, dtype)
+    return _scale_and_clip(graph, total, scale, output, dtype, least=least)
+
+
+def _scale_and_clip(
+    graph: Graph, total: str, scale: str, output: str, dtype: type[np.floating], *, least: int
+) -> str:
+    """Floor(total * scale), clipped into `least` ... 127."""
     scaled = graph.add("Mul", [total, scale], f"{output}.scaled")
     floor = graph.add("Floor", [scaled], f"{output}.floor")
     bounds = [_scalar(graph, f"{bound}", bound, dtype) for bound in (least, Q7_MAX)]
@@ -160,6 +169,35 @@ def _mean(graph: Graph, tokens: str, shift: int) -> str:
     return _shift_and_clip(graph, rounded, shift, "mean")
 
 
+def add_measures(
+    graph: Graph, beat: str, measures: tuple[Measure, ...], window: int, output: str
+) -> str:
+    """Add what a program measures on a beat, in float32.
+
+    Parameters
+    ----------
+    graph : Graph
+    beat : str
+        Name of the tensor (batch, window) that holds the integers of a beat.
+    measures : tuple of Measure
+    window : int
+        Samples of a beat.
+    output : str
+        Name of the tensor (batch, measures) that will hold the integers of the measures.
+    """
+    halves, scales = [], []
+    for measure, (low, high) in zip(measures, ends_of(measures, window), strict=True):
+        shift = measure.shift(window)
+        halves.append(_half(shift))
+        scales.append(2.0**-shift)
+        _assert_exact(max(-low, high) + halves[-1], EXACT_FLOAT32, str(measure))
+    total = measure_sums(graph, beat, measures, window)
+    half = graph.constant("measures.halves", np.array(halves, dtype=np.float32))
+    rounded = graph.add("Add", [total, half], f"{output}.half")
+    scale = graph.constant("measures.scales", np.array(scales, dtype=np.float32))
+    return _scale_and_clip(graph, rounded, scale, output, np.float32, least=-Q7_MAX)
+
+
 def _hidden(graph: Graph, hidden: Hidden, features: str) -> str:
     half = _half(hidden.shift)
     _assert_exact(reach(hidden.weight, hidden.bias) + half, EXACT_FLOAT32, "hidden")
@@ -221,6 +259,8 @@ def fixed_model(program: Program) -> onnx.ModelProto:
     """
     graph = Graph()
     parts = [_mean_of_beat(graph, program)] if program.branches else []
+    if program.measures:
+        parts.append(add_measures(graph, "beat", program.measures, program.window, "measures"))
     if program.context:
         parts.append("context")
     features = join_features(graph, parts)
@@ -231,7 +271,7 @@ def fixed_model(program: Program) -> onnx.ModelProto:
     classes = len(program.labels)
     return graph.model(
         "ecgedge_fixed",
-        inputs_of(FLOAT, window=program.window if program.branches else 0, context=program.context),
+        inputs_of(FLOAT, window=program.window if program.seen else 0, context=program.context),
         [("scores", INT32, ["batch", classes]), ("label", INT64, ["batch"])],
         metadata("fixed", program.digest, program.labels, program.fs, program.window),
         DESCRIPTION,

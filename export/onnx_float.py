@@ -2,7 +2,7 @@
 
 The same graph as `calib.float_network.FloatNetwork.forward`, in float32: gains and clips, no
 rounding. It is close to the integer program and is not it: `model.fixed.onnx` and `model.int.onnx`
-are.
+are. Measures have no parameters: they are the program's very integers, divided by 128.
 
 Input `beat` (batch, window) float32 holds q / 128 in [-1, 1]; `context` (batch, 5 or 12) the
 context / 128, each only where the network takes it. The output `logits` (batch, classes) is on the
@@ -13,7 +13,9 @@ import numpy as np
 import onnx
 
 from calib.float_network import FloatNetwork
+from export.onnx_fixed import add_measures
 from export.onnx_graph import FLOAT, Graph, inputs_of, join_features, metadata
+from firmware_sim.formats import ONE
 from firmware_sim.program import CHANNELS, TOKEN_COUNT, Segment, segments
 
 DESCRIPTION = "The float student: feed q / 128; close to the integer program, not equal to it."
@@ -79,6 +81,14 @@ def _mean(graph: Graph, network: FloatNetwork) -> str:
     return _gain_and_clip(graph, network, total, factor, "mean")
 
 
+def _measures(graph: Graph, network: FloatNetwork) -> str:
+    """Measures: computed on the integers that the beat stands for, then taken as numbers."""
+    scaled = graph.add("Mul", ["beat", _floats(graph, "128.0", ONE)], "beat.scaled")
+    beat = graph.add("Round", [scaled], "beat.integers")
+    found = add_measures(graph, beat, network.measures, network.window, "measures.integers")
+    return graph.add("Mul", [found, _floats(graph, "1/128", 1 / ONE)], "measures")
+
+
 def _hidden(graph: Graph, network: FloatNetwork, features: str) -> str:
     """The layer before the head, which saturates at both ends."""
     weight = _floats(graph, "hidden.weight", network.hidden_weight.T)
@@ -102,7 +112,10 @@ def float_model(network: FloatNetwork, digest: str) -> onnx.ModelProto:
     """
     graph = Graph()
     branches = len(network.conv_weight) > 0
+    seen = branches or len(network.measures) > 0
     parts = [_mean(graph, network)] if branches else []
+    if network.measures:
+        parts.append(_measures(graph, network))
     if network.context:
         parts.append("context")
     features = join_features(graph, parts)
@@ -112,7 +125,7 @@ def float_model(network: FloatNetwork, digest: str) -> onnx.ModelProto:
     graph.add("Gemm", [features, weight, _floats(graph, "head.bias", network.head_bias)], "logits")
     return graph.model(
         "ecgedge_float",
-        inputs_of(FLOAT, window=network.window if branches else 0, context=network.context),
+        inputs_of(FLOAT, window=network.window if seen else 0, context=network.context),
         [("logits", FLOAT, ["batch", len(network.labels)])],
         metadata("float", digest, network.labels, network.fs, network.window),
         DESCRIPTION,

@@ -126,7 +126,7 @@ def inputs_of(dtype: int, *, window: int, context: int) -> list[Tensor]:
     dtype : int
         Element type of both.
     window : int
-        Samples in a beat; 0 for a program without branches, which has no such input.
+        Samples in a beat; 0 for a program that does not look at beats, which has no such input.
     context : int
         Context values; 0 for a program without them.
     """
@@ -135,7 +135,7 @@ def inputs_of(dtype: int, *, window: int, context: int) -> list[Tensor]:
 
 
 def join_features(graph: Graph, parts: Sequence[str]) -> str:
-    """Put mean and context side by side where there are both; return what holds all of them."""
+    """Put what the beat says and the context side by side; return what holds all of them."""
     return parts[0] if len(parts) == 1 else graph.add("Concat", parts, "features", axis=1)
 
 
@@ -176,7 +176,8 @@ def layer_names(model: onnx.ModelProto) -> tuple[str, ...]:
     made = {name for node in model.graph.node for name in node.output}
     depth = sum(1 for name in made if name.startswith("tokens.") and name[7:].isdecimal())
     wanted = [f"{b}.conv" for b in BRANCHES] + [f"{b}.pool" for b in BRANCHES]
-    wanted += [f"tokens.{i}" for i in range(depth)] + ["mean", "hidden", "scores"]
+    wanted += [f"tokens.{i}" for i in range(depth)] + ["mean", "measures"]
+    wanted += ["hidden", "scores"]
     return tuple(name for name in wanted if name in made)
 
 

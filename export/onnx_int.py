@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from export.onnx_fixed import add_label, pool_reach, reach
 from export.onnx_graph import INT32, INT64, Graph, inputs_of, join_features, metadata
+from export.onnx_measures import ends_of, measure_sums
 from firmware_sim.formats import FRACTION_BITS, Q7_MAX
 from firmware_sim.program import (
     CHANNELS,
@@ -54,13 +55,22 @@ def _shift_and_clip(
     graph: Graph, total: str, shift: int, output: str, *, low: int, high: int, least: int = 0
 ) -> str:
     """Rounding shift of `total`, known to lie in low ... high, clipped into `least` ... 127."""
-    half = (1 << shift) >> 1
-    quotient = -(low >> shift) if low < 0 else 0  # times 2**shift it lifts every sum to 0 or more
+    half, quotient = (1 << shift) >> 1, _quotient(low, shift)
     _check_fits(high + half + (quotient << shift), output)
     lifted = graph.add("Add", [total, _scalar(graph, half + (quotient << shift))], f"{output}.lift")
     floor = graph.add("Div", [lifted, _scalar(graph, 1 << shift)], f"{output}.div")
     if quotient:
         floor = graph.add("Sub", [floor, _scalar(graph, quotient)], f"{output}.floor")
+    return _clip(graph, floor, output, least)
+
+
+def _quotient(low: int, shift: int) -> int:
+    """What times 2**shift lifts every sum from `low` on to 0 or more."""
+    return -(low >> shift) if low < 0 else 0
+
+
+def _clip(graph: Graph, floor: str, output: str, least: int) -> str:
+    """Clip into `least` ... 127."""
     above = graph.add("Max", [floor, _scalar(graph, least)], f"{output}.max")
     return graph.add("Min", [above, _scalar(graph, Q7_MAX)], output)
 
@@ -99,6 +109,25 @@ def _token_layer(graph: Graph, program: Program, index: int) -> str:
 def _mean(graph: Graph, tokens: str, shift: int) -> str:
     total = graph.add("ReduceSum", [tokens, graph.ints(2)], "mean.sum", keepdims=0)
     return _shift_and_clip(graph, total, shift, "mean", low=0, high=TOKEN_COUNT * Q7_MAX)
+
+
+def _measures(graph: Graph, program: Program) -> str:
+    """Measures, each with its own shift."""
+    measures, window = program.measures, program.window
+    lifts, divisors, quotients = [], [], []
+    for measure, (low, high) in zip(measures, ends_of(measures, window), strict=True):
+        shift = measure.shift(window)
+        quotients.append(_quotient(low, shift))
+        divisors.append(1 << shift)
+        lifts.append((divisors[-1] >> 1) + (quotients[-1] << shift))
+        _check_fits(high + lifts[-1], str(measure))
+    total = measure_sums(graph, "beat", measures, window)
+    lifted = graph.add("Add", [total, _int32(graph, "measures.lifts", lifts)], "measures.lift")
+    divisor = _int32(graph, "measures.divisors", divisors)
+    divided = graph.add("Div", [lifted, divisor], "measures.div")
+    quotient = _int32(graph, "measures.quotients", quotients)
+    floor = graph.add("Sub", [divided, quotient], "measures.floor")
+    return _clip(graph, floor, "measures", -Q7_MAX)
 
 
 def _hidden(graph: Graph, hidden: Hidden, features: str) -> str:
@@ -143,6 +172,8 @@ def int_model(program: Program) -> onnx.ModelProto:
     """
     graph = Graph()
     parts = [_mean_of_beat(graph, program)] if program.branches else []
+    if program.measures:
+        parts.append(_measures(graph, program))
     if program.context:
         parts.append("context")
     features = join_features(graph, parts)
@@ -153,7 +184,7 @@ def int_model(program: Program) -> onnx.ModelProto:
     classes = len(program.labels)
     return graph.model(
         "ecgedge_int",
-        inputs_of(INT32, window=program.window if program.branches else 0, context=program.context),
+        inputs_of(INT32, window=program.window if program.seen else 0, context=program.context),
         [("scores", INT32, ["batch", classes]), ("label", INT64, ["batch"])],
         metadata("int", program.digest, program.labels, program.fs, program.window),
         DESCRIPTION,

@@ -49,6 +49,7 @@ def network_of(program: Program) -> FloatNetwork:
         range_bits=tuple(b.range_bits for b in program.branches),
         logit_scale=program.logit_scale,
         prior=program.prior,
+        measures=program.measures,
         **hidden,
     )
 

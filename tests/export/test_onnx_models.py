@@ -1,6 +1,7 @@
 """The ONNX writers: what the files say of themselves, and where they stay exact."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,10 @@ from export.onnx_graph import (
 from export.onnx_int import int_model
 from firmware_sim.context import CONTEXT_SIZE
 from firmware_sim.errors import EcgedgeError
+from firmware_sim.measures import Measure
 from firmware_sim.network import run
 from firmware_sim.program import Branch, Hidden, Program
+from firmware_sim.prove import worst_beats
 from tests.networks import network_of
 from tests.programs import hostile_beats, hostile_contexts, random_program
 
@@ -39,6 +42,8 @@ SHAPES: tuple[dict[str, Any], ...] = (
     {"context": CONTEXT_SIZE},
     {"context": CONTEXT_SIZE, "hidden": 4},
     {"context": CONTEXT_SIZE, "hidden": 8, "branches": False},
+    {"context": 0, "hidden": 8, "branches": False, "measures": 1},
+    {"context": CONTEXT_SIZE, "hidden": 8, "branches": False, "measures": 16},
 )
 """What programs may be made of."""
 
@@ -92,7 +97,7 @@ def test_a_model_takes_what_its_program_takes(kind: str, shape: dict[str, Any]) 
         item.name: item.type.tensor_type.shape.dim[1].dim_value
         for item in EXACT[kind](program).graph.input
     }
-    expected = {"beat": 360} if program.branches else {}
+    expected = {"beat": 360} if program.branches or program.measures else {}
     assert found == expected | ({"context": program.context} if program.context else {})
     assert {item.name for item in float_model(network_of(program), "0").graph.input} == set(found)
 
@@ -111,6 +116,48 @@ def test_hidden_sums_below_zero_round_and_saturate_alike(
     opened = session(with_layers(EXACT[kind](program), ["hidden"]), optimize=True, name="test")
     (found,) = opened.run(["hidden"], {"context": context.astype(dtype)})
     assert np.array_equal(found, run(program, q, context, layers=True).layers["hidden"])
+
+
+@pytest.mark.parametrize(("kind", "dtype"), [("fixed", np.float32), ("int", np.int32)])
+@pytest.mark.parametrize("optimize", [True, False])
+@pytest.mark.parametrize("window", [60, 119, 125, 360, 2000])
+def test_measures_are_the_simulators_on_the_hardest_beats(
+    kind: str, dtype: type, optimize: bool, window: int
+) -> None:
+    program = random_program(
+        window, window=window, context=0, hidden=8, branches=False, measures=16
+    )
+    q = np.concatenate([worst_beats(program), hostile_beats(window, 100, 0)])
+    expected = run(program, q, layers=True).layers["measures"]
+    model = with_layers(EXACT[kind](program), ["measures"])
+    (found,) = session(model, optimize=optimize, name="test").run(
+        ["measures"], {"beat": q.astype(dtype)}
+    )
+    assert np.array_equal(found, expected)
+    assert {-127, 0, 127} <= set(expected.ravel().tolist())
+
+
+@pytest.mark.parametrize(("kind", "dtype"), [("fixed", np.float32), ("int", np.int32)])
+def test_measures_below_zero_round_ties_up(kind: str, dtype: type) -> None:
+    program = random_program(0, window=125, context=0, hidden=1, branches=False, measures=1)
+    program = program.replace(measures=(Measure("level", 30, 31),))  # two samples, shift 1
+    q = np.zeros((255, 125), np.int8)
+    q[:, 62] = np.arange(-127, 128)
+    model = with_layers(EXACT[kind](program), ["measures"])
+    (found,) = session(model, optimize=True, name="test").run(
+        ["measures"], {"beat": q.astype(dtype)}
+    )
+    assert found[:, 0].tolist() == [math.floor(x / 2 + 0.5) for x in range(-127, 128)]
+
+
+def test_measures_are_integers_in_the_float_model_too() -> None:
+    program = random_program(2, context=5, hidden=8, branches=False, measures=16)
+    q, context = hostile_beats(360, 40, 0), hostile_contexts(40, 0)
+    model = with_layers(float_model(network_of(program), program.digest), ["measures"])
+    feed = {"beat": q / np.float32(128), "context": context / np.float32(128)}
+    (found,) = session(model, optimize=True, name="test").run(["measures"], feed)
+    expected = run(program, q, context, layers=True).layers["measures"]
+    assert np.array_equal(found * 128, expected)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -172,8 +219,8 @@ def test_the_float_model_is_close_to_the_float_network(
     network = network_of(random_program(3, depth=2, bound="tanh", **shape))
     network = network.replace(activation=activation)
     rng = np.random.default_rng(0)
-    x = rng.uniform(-1, 1, (40, 360)).astype(np.float32)
-    feed = {"beat": x} if len(network.conv_weight) else {}
+    x = rng.uniform(-0.99, 0.99, (40, 360)).astype(np.float32)
+    feed = {"beat": x} if len(network.conv_weight) or network.measures else {}
     if network.context:
         feed["context"] = rng.uniform(-1, 1, (40, network.context)).astype(np.float32)
     opened = session(float_model(network, "0" * 64), optimize=True, name="test")

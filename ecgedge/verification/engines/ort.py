@@ -61,7 +61,7 @@ def inputs_for(
         Of the model's inputs.
     """
     feed: dict[str, NDArray[Any]] = {}
-    if program.branches:
+    if program.seen:
         feed["beat"] = q.astype(dtype)
     if program.context and context is not None:
         feed["context"] = context[:, : program.context].astype(dtype)
