@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_sim.errors import EcgedgeError
+from firmware_sim.measures import Measure
 from firmware_sim.prior import Prior
 from firmware_sim.program import segments
 from tests.programs import random_program
@@ -69,6 +70,49 @@ def test_a_prior_has_no_parameters_but_is_part_of_the_program():
     assert other.parameters == program.parameters
     assert len({program, other, program.replace(prior=Prior("S", 4, 5))}) == 3
     assert other.replace(prior=None) == program
+
+
+def with_measures(**shape):
+    return random_program(0, hidden=8, branches=False, measures=7, **shape)
+
+
+def test_measures_have_no_parameters_but_are_part_of_the_program():
+    program = with_measures(context=12)
+    assert program.parameters == (7 + 12) * 8 + 8 + 8 * 4 + 4
+    assert (program.seen, program.features, program.head_inputs) == (7, 19, 8)
+    moved = program.replace(measures=(*program.measures[1:], program.measures[0]))
+    assert moved != program
+    assert moved.replace(measures=program.measures) == program
+
+
+def test_what_is_seen_of_a_beat_is_the_mean_the_measures_or_nothing():
+    assert random_program(0).seen == 4
+    assert with_measures(context=0).seen == 7
+    assert random_program(0, context=12, hidden=8, branches=False).seen == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"measures": ()}, "needs measures or a context, and a hidden layer"),
+        ({"hidden": None}, "needs measures or a context, and a hidden layer"),
+        ({"measures": (Measure("size", 0, 60),) * 17}, "17 measures, more than 16"),
+        ({"measures": (Measure("size", 0, 60),) * 6}, "hidden.weight has shape"),
+        ({"window": 59}, "need a window of 60 samples or more"),
+        ({"window": 119, "measures": (Measure("high", 0, 60, 1),) * 7}, "too short for the meas"),
+        ({"layers": random_program(0).layers}, "belong together"),
+        ({"mean_shift": 1}, "belong together"),
+        ({"branches": random_program(0).branches}, "belong together"),
+    ],
+)
+def test_measures_that_a_program_cannot_have_are_refused(changes, reason):
+    with pytest.raises(EcgedgeError, match=reason):
+        with_measures(context=0).replace(**changes)
+
+
+def test_a_program_has_branches_or_measures():
+    with pytest.raises(EcgedgeError, match="branches or measures, not both"):
+        random_program(0, hidden=8).replace(measures=(Measure("size", 0, 60),))
 
 
 def test_largest_weight_is_below_one():

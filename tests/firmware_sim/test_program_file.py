@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ecgedge.zoo import shipped_bundles
 from firmware_sim.errors import EcgedgeError
+from firmware_sim.measures import Measure
 from firmware_sim.prior import Prior
 from firmware_sim.program import checksum_of
 from firmware_sim.program_file import load_program, program_from_json, program_to_json, save_program
@@ -28,6 +30,8 @@ def test_a_program_reads_back_equal(program):
         ({"context": 12, "hidden": 3}, 4),
         ({"context": 0, "prior": Prior("S", 4, 6)}, 4),
         ({"context": 5, "prior": Prior("S", 4, 6)}, 4),
+        ({"context": 0, "hidden": 3, "branches": False, "measures": 1}, 5),
+        ({"context": 12, "hidden": 3, "branches": False, "measures": 16}, 5),
     ],
 )
 def test_the_version_is_the_least_that_has_what_the_program_has(shape, version):
@@ -35,6 +39,15 @@ def test_the_version_is_the_least_that_has_what_the_program_has(shape, version):
     assert content["version"] == version
     assert ("hidden" in content) == ("hidden" in shape)
     assert ("prior" in content) == ("prior" in shape)
+    assert ("measures" in content) == ("measures" in shape)
+
+
+def test_shipped_programs_are_written_as_they_were():
+    for folder in shipped_bundles().values():
+        text = (folder / "program.json").read_text()
+        program = program_from_json(text)
+        assert program_to_json(program) == text
+        assert json.loads(text)["version"] == 5 if program.measures else "measures" not in text
 
 
 def test_a_prior_is_its_label_and_two_numbers():
@@ -51,6 +64,14 @@ def test_context_values_of_older_versions_were_others(context, version):
         program_from_json(text)
 
 
+def test_a_measure_is_its_kind_and_three_numbers():
+    program = random_program(0, context=5, hidden=3, branches=False, measures=1)
+    program = program.replace(measures=(Measure("change", 1, 60, 3),))
+    text = program_to_json(program)
+    assert json.loads(text)["measures"] == [{"kind": "change", "start": 1, "stop": 60, "gain": 3}]
+    assert program_from_json(text).measures == (Measure("change", 1, 60, 3),)
+
+
 WITHOUT_BRANCHES = {"context": 12, "hidden": 8, "branches": False}
 
 
@@ -65,7 +86,11 @@ WITHOUT_BRANCHES = {"context": 12, "hidden": 8, "branches": False}
         (WITHOUT_BRANCHES, lambda c: c["hidden"]["weight"][0].pop(), "array of integers"),
         (WITHOUT_BRANCHES, lambda c: c["hidden"]["weight"][0].__setitem__(0, -128), "leaves -127"),
         (WITHOUT_BRANCHES, lambda c: c.update(context=5), "hidden.weight has shape"),
-        (WITHOUT_BRANCHES, lambda c: c.update(context=0), "needs a context and a hidden layer"),
+        (
+            WITHOUT_BRANCHES,
+            lambda c: c.update(context=0),
+            "needs measures or a context, and a hidden",
+        ),
         (WITHOUT_BRANCHES, lambda c: c.update(window=59), "60 samples or more"),
         (WITHOUT_BRANCHES, lambda c: c.update(mean_shift=1), "belong together"),
         (
@@ -110,6 +135,55 @@ WITH_PRIOR = {"context": 12, "prior": Prior("S", 4, 6)}
 def test_malformed_priors_are_refused(change, reason):
     with pytest.raises(EcgedgeError, match=reason):
         program_from_json(with_change(change, **WITH_PRIOR))
+
+
+WITH_MEASURES = {"context": 0, "hidden": 8, "branches": False, "measures": 7}
+
+
+def set_measure(**values):
+    return lambda c: c["measures"][3].update(values)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (set_measure(kind="mean"), "measure 'mean' is unknown; choose one of level, size,"),
+        (set_measure(kind=None), "the kind of a measure is no text"),
+        (set_measure(kind=["level"]), "the kind of a measure is no text"),
+        (set_measure(start=True), "start of a measure is True, not an integer"),
+        (set_measure(stop=60.0), "stop of a measure is 60.0, not an integer"),
+        (set_measure(gain="1"), "gain of a measure is '1', not an integer"),
+        (set_measure(start=-1), "cannot span the bins -1 to"),
+        (set_measure(stop=61), "cannot span the bins"),
+        (set_measure(start=10**30), "cannot span the bins"),
+        (set_measure(gain=4), "the gain of a measure is 4, not in 0 ... 3"),
+        (set_measure(more=1), "unknown more"),
+        (lambda c: c["measures"][0].pop("gain"), "missing gain"),
+        (lambda c: c["measures"].append([]), "measure is not a JSON object"),
+        (lambda c: c.update(measures={}), "measures is not a JSON list"),
+        (lambda c: c.update(measures=None), "measures is not a JSON list"),
+        (lambda c: c.update(measures=[]), "needs measures or a context"),
+        (lambda c: c["measures"].pop(), "hidden.weight has shape"),
+        (lambda c: c["measures"].extend(c["measures"] * 2), "21 measures, more than 16"),
+        (lambda c: c.update(version=4), "unknown measures"),
+        (lambda c: c.update(version=6), "upgrade"),
+        (lambda c: c.update(window=59), "60 samples or more"),
+    ],
+)
+def test_malformed_measures_are_refused_in_one_sentence(change, reason):
+    with pytest.raises(EcgedgeError, match=reason) as raised:
+        program_from_json(with_change(change, **WITH_MEASURES))
+    assert str(raised.value).endswith(".")
+    assert "\n" not in str(raised.value)
+
+
+def test_a_file_with_branches_and_measures_is_refused():
+    def change(content):
+        content["version"] = 5
+        content["measures"] = [{"kind": "size", "start": 0, "stop": 60, "gain": 0}]
+
+    with pytest.raises(EcgedgeError, match="branches or measures, not both"):
+        program_from_json(with_change(change, hidden=3))
 
 
 def test_two_classes_have_no_prior():
@@ -169,7 +243,7 @@ def set_weight(value):
         (lambda c: c.update(context=3), "context"),
         (lambda c: c.update(layers=[]), "token layers"),
         (lambda c: c.update(name="a\nb"), "printable"),
-        (lambda c: c.update(version=5), "upgrade"),
+        (lambda c: c.update(version=6), "upgrade"),
         (lambda c: c.update(prior={}), "unknown prior"),
         (lambda c: c.update(version=2, context=0), "missing hidden"),
         (lambda c: c.update(version=1, context=0, hidden={}), "unknown hidden"),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from firmware_sim import network
 from firmware_sim.context import CONTEXT_SIZE
+from firmware_sim.measures import KINDS, Measure, bins_of, measured, reduced
 from firmware_sim.network import run
 from firmware_sim.program import Branch, Head, Hidden, Layer, Program
 from firmware_sim.proof.certificate import certificate, checksum, what_is_wrong
@@ -80,6 +81,34 @@ def test_the_reach_of_convolutions_and_pools_is_attained(program):
 
 
 @given(programs())
+@settings(max_examples=20, deadline=None)
+def test_the_reach_of_measures_is_attained(program):
+    found = [r for r in prove(program).layers if r.name == "measures"]
+    assert len(found) == len(program.measures)
+    beats = worst_beats(program)
+    bins = bins_of(beats) if program.measures else None
+    for reach, measure in zip(found, program.measures, strict=True):
+        sums = reduced(bins, measure)
+        assert (sums.min(), sums.max()) == (reach.min, reach.max), reach
+        values = measured(beats, (measure,))
+        assert (values.min(), values.max()) == (reach.activation_min, reach.activation_max)
+        assert reach.exact
+        assert reach.kind == "beat"
+        assert len(reach.witness_max) == program.window
+
+
+def test_a_gain_saturates_a_measure_and_the_proof_says_so():
+    program = random_program(0, context=0, hidden=8, branches=False, measures=1)
+    ends = {}
+    for gain in range(3):
+        (reach, *_) = prove(program.replace(measures=(Measure("level", 30, 31, gain),))).layers
+        assert (reach.min, reach.max) == (-6 * 127, 6 * 127)
+        assert reach.partial_max == reach.max + (4 >> gain)
+        ends[gain] = (reach.activation_min, reach.activation_max)
+    assert ends == {0: (-95, 95), 1: (-127, 127), 2: (-127, 127)}
+
+
+@given(programs())
 @settings(max_examples=30, deadline=None)
 def test_every_witness_gives_what_the_proof_states(program):
     proof = prove(program)
@@ -112,9 +141,9 @@ def test_witnesses_of_layers_lie_in_the_proven_intervals_of_their_inputs(program
         source = by_name[f"tokens.{depth}"][reach.channel]
         for value in (*reach.witness_min, *reach.witness_max):
             assert source.activation_min <= value <= source.activation_max
-    mean = by_name.get("mean", [])
+    seen = by_name.get("mean", by_name.get("measures", []))
     for name in ("hidden", "scores"):
-        sources = by_name["hidden"] if name == "scores" and program.hidden else mean
+        sources = by_name["hidden"] if name == "scores" and program.hidden else seen
         for reach in by_name.get(name, ()):
             for witness in (reach.witness_min, reach.witness_max):
                 for value, source in zip(witness, sources, strict=False):
@@ -128,7 +157,7 @@ def test_hidden_sums_of_contexts_are_exact_and_attained(program):
     found = [r for r in prove(program).layers if r.name == "hidden"]
     assert len(found) == (0 if program.hidden is None else len(program.hidden.bias))
     contexts = worst_contexts(program)
-    if program.branches or program.hidden is None:
+    if program.seen or program.hidden is None:
         assert not any(reach.exact for reach in found)
         return
     sums = network.hidden_sums(contexts.astype(np.int64), program.hidden)
@@ -165,7 +194,15 @@ def test_the_beats_that_a_program_without_branches_ignores_are_one():
 
 
 @pytest.mark.parametrize("end", ["min", "max"])
-@pytest.mark.parametrize("shape", [{}, {"hidden": 3}, {"hidden": 8, "branches": False}])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {},
+        {"hidden": 3},
+        {"hidden": 8, "branches": False},
+        {"hidden": 8, "branches": False, "measures": 7},
+    ],
+)
 def test_replay_names_a_bound_that_is_not_attained(end, shape):
     program = random_program(1, classes=2, **shape)
     proof = prove(program)
@@ -184,6 +221,26 @@ def test_replay_names_a_wrong_activation():
     proof = prove(program)
     for name in ("mean", "hidden"):
         names_a_wrong_activation(program, proof, name)
+
+
+def test_replay_names_a_wrong_activation_of_a_measure():
+    program = random_program(1, hidden=3, branches=False, measures=7)
+    names_a_wrong_activation(program, prove(program), "measures")
+
+
+def test_replay_finds_a_beat_that_is_no_witness_of_its_measure():
+    program = random_program(1, hidden=3, branches=False, measures=7)
+    proof = prove(program)
+    for index, measure in enumerate(program.measures):
+        if KINDS[measure.kind].reduce is np.max and measure.stop - measure.start > 1:
+            continue  # another bin is as high
+        reach = proof.layers[index]
+        beat = list(reach.witness_max)
+        beat[180 + (measure.start - 30) * 6] //= 2
+        wrong = replace(reach, witness_max=tuple(beat))
+        layers = (*proof.layers[:index], wrong, *proof.layers[index + 1 :])
+        (failure,) = replay(program, replace(proof, layers=layers)).failures
+        assert failure.startswith(f"measures channel {index}: the witness of its maximum gives")
 
 
 def names_a_wrong_activation(program, proof, name):
