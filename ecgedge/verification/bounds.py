@@ -42,7 +42,7 @@ class Bounds:
 
 def _scales(program: Program) -> dict[str, int]:
     """What stands for 1.0 in each layer that has to stay inside [-1, 1]."""
-    scales = {"beat": ONE, "mean": ONE, "context": ONE, "hidden": ONE}
+    scales = dict.fromkeys(("beat", "mean", "measures", "context", "hidden"), ONE)
     scales |= {f"tokens.{i}": ONE for i in range(len(program.layers) + 1)}
     for name, branch, _ in program.named_branches:
         scales[f"{name}.pool"] = ONE

@@ -15,6 +15,7 @@ from ecgedge.verification.firmware import table_of
 from export.bundle import Bundle
 from firmware_sim.detector import as_counts
 from firmware_sim.formats import FRACTION_BITS, Q7_MAX, relu, rshift, sat
+from firmware_sim.measures import Measure
 from firmware_sim.network import decide
 from firmware_sim.pipeline import Pipeline
 from firmware_sim.program import TAPS, Branch, Head, Hidden, Program, Segment
@@ -32,8 +33,8 @@ class Plain:
     layers : dict of str to int64 arrays
         As `firmware_sim.network.Output.layers`.
     clipped : dict of str to (int, int)
-        For each place that clips: how many values lay beyond 127 (in the hidden layer also below
-        -127), of how many.
+        For each place that clips: how many values lay beyond 127 (of measures and in the hidden
+        layer also below -127), of how many.
     """
 
     layers: dict[str, Int64]
@@ -74,16 +75,55 @@ def plain(program: Program, q: Int8, context: Int8 | None) -> Plain:
     clipped: dict[str, tuple[int, int]] = {}
     if program.branches:
         _mean(program, q.astype(np.int64), layers, clipped)
+    if program.measures:
+        layers["beat"] = q.astype(np.int64)
+        rounded = np.stack([_measured(layers["beat"], m) for m in program.measures], axis=1)
+        layers["measures"] = _saturated("measures", rounded, clipped)
     if program.context and context is not None:
         layers["context"] = context[:, : program.context].astype(np.int64)
-    features = np.concatenate([layers[n] for n in ("mean", "context") if n in layers], axis=1)
+    parts = [layers[n] for n in ("mean", "measures", "context") if n in layers]
+    features = np.concatenate(parts, axis=1)
     if program.hidden is not None:
-        sums = _dense(features, program.hidden)
-        rounded = rshift(sums, program.hidden.shift)
-        clipped["hidden"] = (int((np.abs(rounded) > Q7_MAX).sum()), rounded.size)
-        features = layers["hidden"] = np.asarray(sat(rounded), dtype=np.int64)
+        rounded = rshift(_dense(features, program.hidden), program.hidden.shift)
+        features = layers["hidden"] = _saturated("hidden", rounded, clipped)
     layers["scores"] = _dense(features, program.head)
     return Plain(layers, clipped)
+
+
+def _saturated(name: str, rounded: Int64, clipped: dict[str, tuple[int, int]]) -> Int64:
+    """Clip at both ends, and count how often."""
+    clipped[name] = (int((np.abs(rounded) > Q7_MAX).sum()), rounded.size)
+    return np.asarray(sat(rounded), dtype=np.int64)
+
+
+def _measured(beats: Int64, measure: Measure) -> Int64:
+    """One measure of beats (n, window), rounded and not clipped: (n,)."""
+    window = beats.shape[1]
+    size = window // 60
+
+    def bin_at(i: int) -> Int64:
+        total = np.zeros(len(beats), dtype=np.int64)
+        for k in range(size):
+            total += beats[:, window // 2 + (i - 30) * size + k]
+        return total
+
+    values = []
+    for i in range(measure.start, measure.stop):
+        value = bin_at(i)
+        if measure.kind in ("change", "steepest"):
+            value = value - bin_at(i - 1)
+        values.append(value if measure.kind in ("level", "high", "low") else np.abs(value))
+    found, samples = values[0], size
+    for value in values[1:]:
+        if measure.kind in ("high", "steepest"):
+            found = np.maximum(found, value)
+        elif measure.kind == "low":
+            found = np.minimum(found, value)
+        else:
+            found, samples = found + value, samples + size
+    # 2**s is the power of two nearest to the samples: the least s with samples < 2**(s + 1/2).
+    nearest = (samples * samples).bit_length() // 2
+    return rshift(found, nearest - measure.gain)
 
 
 def _dense(features: Int64, layer: Hidden | Head) -> Int64:

@@ -60,6 +60,8 @@ def test_a_whole_bundle_passes(whole: Path) -> None:
         {"context": 12, "hidden": 6, "window": 90},
         {"context": 0, "hidden": 3, "classes": 2},
         {"context": 12, "depth": 2},
+        {"context": 12, "hidden": 6, "branches": False, "measures": 7},
+        {"context": 0, "hidden": 8, "branches": False, "measures": 16, "window": 361},
     ],
 )
 def test_other_programs_pass(tmp_path: Path, shape: dict[str, Any]) -> None:
@@ -118,7 +120,14 @@ def test_progress_ends_at_the_number_of_beats(whole: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shape", [{}, {"context": 12, "hidden": 8, "branches": False}])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {},
+        {"context": 12, "hidden": 8, "branches": False},
+        {"context": 12, "hidden": 8, "branches": False, "measures": 7},
+    ],
+)
 def test_the_excerpt_passes(tmp_path: Path, excerpt: Path, shape: dict[str, Any]) -> None:
     small_bundle(tmp_path / "bundle", window=360, **shape)
     bundle = read_bundle(tmp_path / "bundle")
@@ -212,6 +221,41 @@ def test_a_changed_hidden_weight_is_named(tmp_path: Path, kind: str) -> None:
         assert first["layer"] == "hidden"
         assert first["accumulator"] is not None
         assert first["actual"] < first["expected"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "constant"), [("fixed", "measures.halves"), ("int", "measures.lifts")]
+)
+def test_a_changed_rounding_of_a_measure_is_named(tmp_path: Path, kind: str, constant: str) -> None:
+    folder = tmp_path / "bundle"
+    program = small_bundle(folder, context=5, hidden=8, branches=False, measures=7)
+    channel = next(i for i, m in enumerate(program.measures) if m.shift(125) > 1)
+
+    def change(array: Any) -> Any:
+        array[channel] += 1
+        return array
+
+    change_constant(folder, kind, constant, change)
+    result = verified(folder)
+    assert constant in result.files[MODELS[kind]]
+    for name, report in result.engines.items():
+        if not name.startswith(f"ort-{kind}"):
+            assert report.ok, name
+            continue
+        first = report.first_difference
+        assert first is not None
+        assert (first["layer"], first["channel"]) == ("measures", channel)
+        assert first["actual"] == first["expected"] + 1
+        assert first["accumulator"] is not None
+
+
+def test_measures_are_among_the_bounds(tmp_path: Path) -> None:
+    small_bundle(tmp_path / "bundle", context=0, hidden=8, branches=False, measures=7)
+    bounds = verified(tmp_path / "bundle").json()["bounds"]
+    assert bounds["ok"]
+    assert bounds["activation_max_per_layer"].keys() == {"beat", "measures", "hidden"}
+    assert 0 < bounds["activation_max_per_layer"]["measures"] < 1
+    assert bounds["clipped_share_per_layer"].keys() == {"measures", "hidden"}
 
 
 def test_a_change_that_no_beat_shows_fails_too(copy: Path) -> None:
