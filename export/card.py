@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from firmware_sim.context import CONTEXT_NAMES
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.formats import ONE
+from firmware_sim.measures import KINDS
 from firmware_sim.prior import Prior
 from firmware_sim.program import Program
 from firmware_sim.prove import Proof
 from firmware_sim.rhythm import RR_SIZE
+from firmware_sim.shape import BINS, bin_samples
 
 PROOF_HEAD, FILES_HEAD = "## Proof\n\n", "\n\n## Files\n\n"
 
@@ -19,6 +21,17 @@ treatment or triage of anybody, nor to decide that somebody is well. It has seen
 48 recordings from 47 people, made in the 1970s with Holter recorders and labelled beat by beat;
 other leads, electrodes, front ends, children, pacemakers and exercise are outside of what is known
 about it. A label is about one beat and says nothing of a rhythm or of a person."""
+
+IN_WORDS = {
+    "level": "mean of the bins",
+    "size": "mean absolute value of the bins",
+    "change": "mean absolute step from bin to bin",
+    "high": "greatest bin",
+    "low": "least bin",
+    "steepest": "largest absolute step from bin to bin",
+}
+"""Kinds of measures."""
+R_PEAK_BIN = BINS // 2
 
 
 @dataclass(frozen=True)
@@ -95,7 +108,7 @@ def _results(origin: Provenance) -> str:
 
 def _input(program: Program) -> str:
     window = f"{program.window} samples at {program.fs} Hz around"
-    if program.branches:
+    if program.seen:
         return f"{window} an R peak, one lead"
     return f"context alone, made of R peaks and of {window} each, one lead"
 
@@ -121,6 +134,8 @@ def _layers(program: Program) -> str:
     names = []
     if program.branches:
         names.append(f"four convolutions with pools, {len(program.layers)} token layers, mean of 4")
+    if program.measures:
+        names.append(f"{len(program.measures)} measures of the beat")
     if program.context:
         names.append(f"{program.context} context values")
     before = " and ".join(names)
@@ -131,10 +146,12 @@ def _layers(program: Program) -> str:
 def _inputs(program: Program) -> str:
     """Name what enters the network, value by value."""
     found = []
-    if program.branches:
+    if program.seen:
         found.append(
             "`beat`: the window with its mean removed, scaled by its largest value to -127 ... 127."
         )
+    if program.measures:
+        found.append(_measures(program))
     if program.context:
         rows = [(str(i), name) for i, name in enumerate(CONTEXT_NAMES[: program.context])]
         table = _table(("context", "what"), rows)
@@ -143,6 +160,23 @@ def _inputs(program: Program) -> str:
             f"`docs/arithmetic.md` of ecgedge defines them.\n\n{table}"
         )
     return "\n\n".join(found)
+
+
+def _measures(program: Program) -> str:
+    """Say what is measured on the beat, and where, in words."""
+    bin_ms = 1000 * bin_samples(program.window) / program.fs
+    rows = []
+    for i, measure in enumerate(program.measures):
+        bins = (measure.start - KINDS[measure.kind].steps, measure.stop)
+        start, stop = (f"{(edge - R_PEAK_BIN) * bin_ms:.0f}" for edge in bins)
+        rows.append((str(i), str(measure), IN_WORDS[measure.kind], start, stop))
+    table = _table(("", "measure", "what", "from, ms after the R peak", "to"), rows)
+    return (
+        "`measures`: integers in -127 ... 127 that are measured on the beat by "
+        f"`firmware_sim/measures.py`, without trained parameters, in bins of {bin_ms:.1f} ms; "
+        f"`x2` doubles one.\n\n"
+        f"{table}"
+    )
 
 
 def _bound(program: Program) -> str:

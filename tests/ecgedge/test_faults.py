@@ -41,6 +41,7 @@ SHAPES: list[dict[str, Any]] = [
     {"context": 0, "classes": 2},
     {"context": 5},
     {"context": 12, "hidden": 8, "branches": False},
+    {"context": 12, "hidden": 8, "branches": False, "measures": 7},
 ]
 
 
@@ -69,6 +70,7 @@ def test_every_weight_of_every_shape_can_suffer(kind: str, shape: dict[str, Any]
     assert (weights(found) != weights(program)).mean() > 0.4
     assert [p.bias.shape for p in found.parts] == [p.bias.shape for p in program.parts]
     assert found.threshold == program.threshold
+    assert found.measures == program.measures
 
 
 def test_faults_hang_on_their_seed_alone() -> None:

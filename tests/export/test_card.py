@@ -2,9 +2,10 @@
 
 import pytest
 
-from export.card import Provenance, Result, bound_of, card, with_proof
+from export.card import IN_WORDS, Provenance, Result, bound_of, card, with_proof
 from firmware_sim.context import CONTEXT_NAMES
 from firmware_sim.errors import EcgedgeError
+from firmware_sim.measures import KINDS, Measure
 from firmware_sim.prior import Prior
 from firmware_sim.prove import prove
 from tests.programs import random_program
@@ -74,6 +75,32 @@ def test_a_program_without_branches_takes_its_context_alone() -> None:
     rows = [f"| {i} | {name} |" for i, name in enumerate(CONTEXT_NAMES)]
     assert all(row in text for row in rows)
     assert "| hidden | " in text
+
+
+def test_measures_are_told_in_words_and_milliseconds() -> None:
+    program = random_program(0, context=5, hidden=8, branches=False, measures=3)
+    wanted = (Measure("size", 32, 48, 1), Measure("steepest", 24, 36), Measure("low", 0, 60))
+    program = program.replace(measures=wanted)
+    text = card(program, prove(program), Provenance())
+    assert "| input | 360 samples at 360 Hz around an R peak, one lead |" in text
+    assert "| layers | 3 measures of the beat and 5 context values, 8 hidden units, 4 sc" in text
+    assert "there is no convolution" in text
+    assert "`beat`: the window" in text
+    assert "without trained parameters, in bins of 16.7 ms" in text
+    assert "| 0 | size 32-48 x2 | mean absolute value of the bins | 33 | 300 |" in text
+    assert "| 1 | steepest 24-36 | largest absolute step from bin to bin | -117 | 100 |" in text
+    assert "| 2 | low 0-60 | least bin | -500 | 500 |" in text
+    assert "| measures | " in text.partition("## Proof")[2]
+    assert text.index("`beat`") < text.index("`measures`") < text.index("`context`")
+
+
+def test_every_kind_of_measure_has_words() -> None:
+    assert IN_WORDS.keys() == KINDS.keys()
+
+
+def test_a_card_without_measures_does_not_speak_of_them() -> None:
+    for shape in ({}, {"context": 12, "hidden": 8, "branches": False}):
+        assert "measure" not in text_of(Provenance(), **shape).replace("measures it", "")
 
 
 def test_training_and_command_are_there() -> None:
