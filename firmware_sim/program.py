@@ -159,7 +159,7 @@ class Layer:
 class Hidden:
     """The layer before the head: weight (units, features), bias (units,), and its shift.
 
-    Its values saturate at -127 ... 127: it is the only layer whose activations have a sign.
+    Its values saturate at -127 ... 127: no other layer with weights has activations with a sign.
     """
 
     weight: Int8
