@@ -4,8 +4,8 @@ The inputs are not stored: `export/c/ecgedge_selftest.c` makes them by the same 
 arithmetic as this module. What is stored is what the program must make of them.
 
 - A window of noise, which makes every weight count, through the network, layer by layer. Hidden
-  layer and head run on noise too, so that no value that stays 0 hides a weight; and the sums of the
-  hidden layer are compared before their shift, which would hide what is small.
+  layer and head run on noise too, so that no value that stays 0 hides a weight; and the sums of
+  measures and hidden layer are compared before their shift, which would hide what is small.
 - A recording of heartbeats made of straight lines, some upside down, with a gap, through the whole
   pipeline: number of beats, and a checksum over everything that they say.
 """
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from firmware_sim import network
 from firmware_sim.formats import relu, rshift, sat
+from firmware_sim.measures import bins_of, measured, reduced
 from firmware_sim.pipeline import CLIPPED, FLAT, GOOD, Beat, Pipeline
 from firmware_sim.program import Program
 from firmware_sim.rhythm import RR_SIZE
@@ -99,19 +100,23 @@ def recording(fs: int, length: int) -> NDArray[np.int32]:
 
 def noise_sums(program: Program, source: Random) -> NDArray[np.int64]:
     """Return the pools' sums of a window of noise, (1, 4, 8)."""
-    noise = np.array([[source.q7()] for _ in range(program.window)], dtype=np.int16)
+    noise = _noise(source, program.window).T.astype(np.int16)
     parts = ((branch, segment) for _, branch, segment in program.named_branches)
     sums = [network.pool_sums(noise, branch, segment) for branch, segment in parts]
     return np.concatenate(sums, axis=1).transpose(2, 0, 1).astype(np.int64)
 
 
 def layers(program: Program) -> Layers:
-    """Return every layer by name for one beat: (1, 4, 8), then mean, hidden and scores (1, n).
+    """Return every layer by name for one beat: (1, 4, 8), then all that follows, (1, n).
 
     Hidden layer and head run on random values. The last one is the label, (1,).
     """
     source = Random()
-    found = _tokens_and_mean(program, source) if program.branches else {}
+    found: Layers = {}
+    if program.branches:
+        found = _tokens_and_mean(program, source)
+    if program.measures:
+        found = _measures(program, source)
     inputs = _noise(source, program.features)
     hidden = program.hidden
     if hidden is not None:
@@ -124,6 +129,16 @@ def layers(program: Program) -> Layers:
 
 def _noise(source: Random, n: int) -> NDArray[np.int64]:
     return np.array([[source.q7() for _ in range(n)]], dtype=np.int64)
+
+
+def _measures(program: Program, source: Random) -> Layers:
+    """Return what is measured on a window of noise, before the shift and after it."""
+    q = _noise(source, program.window).astype(np.int8)
+    sums = [reduced(bins_of(q), measure) for measure in program.measures]
+    return {
+        "measure_sums": np.stack(sums, axis=1),
+        "measures": measured(q, program.measures),
+    }
 
 
 def _tokens_and_mean(program: Program, source: Random) -> Layers:
@@ -199,12 +214,13 @@ def _layers_text(program: Program) -> str:
     found = layers(program)
     values: list[Any] = []
     if program.branches:
-        names = [f"tokens.{i}" for i in range(len(program.layers) + 1)]
-        turned = {name: found[name][0].T.tolist() for name in ("sums", *names)}
-        values += [turned["sums"], [turned[name] for name in names], found["mean"][0].tolist()]
-    if program.hidden is not None:  # a word that is not full ends with zeros, as C fills it
-        values += [found["hidden_sums"][0].tolist(), found["hidden"][0].tolist()]
-    return _braces([*values, found["scores"][0].tolist(), int(found["label"][0])])
+        tokens = [f"tokens.{i}" for i in range(len(program.layers) + 1)]
+        turned = {name: found[name][0].T.tolist() for name in ("sums", *tokens)}
+        values += [turned["sums"], [turned[name] for name in tokens], found["mean"][0].tolist()]
+    # a word of values that is not full ends with zeros, as C fills it
+    names = [n for n in ("measure_sums", "measures", "hidden_sums", "hidden") if n in found]
+    values += [found[name][0].tolist() for name in (*names, "scores")]
+    return _braces([*values, int(found["label"][0])])
 
 
 def golden_header(program: Program, made_by: str = "ecgedge") -> str:

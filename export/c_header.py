@@ -12,7 +12,9 @@ from firmware_sim import detector, pipeline, prior, rhythm, shape
 from firmware_sim.detector_timing import Timing, timing
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.formats import ONE
+from firmware_sim.measures import KINDS, Measure
 from firmware_sim.program import BRANCHES, TAPS, Program
+from firmware_sim.proof.network import MEASURES
 from firmware_sim.proof.prior import BONUS, SCORE
 from firmware_sim.proof.times import Times
 from firmware_sim.prove import Proof, prove
@@ -152,6 +154,8 @@ def _shape(program: Program) -> dict[str, object]:
         "RHYTHM_VALUES": rhythm_values(program),
         "SHAPE_VALUES": shape_values(program),
         "LAYERS": len(program.layers),
+        "MEASURES": len(program.measures),
+        "SEEN": program.seen,
         "HIDDEN": 0 if program.hidden is None else len(program.hidden.bias),
         "PRIOR_GAIN": 0 if program.prior is None else program.prior.gain,
     }
@@ -220,6 +224,31 @@ def _widths(program: Program, proof: Proof) -> dict[str, object]:
     }
 
 
+def _first_bin(measure: Measure) -> int:
+    """The first bin that a measure looks at: a step begins at the bin before it."""
+    return measure.start - KINDS[measure.kind].steps
+
+
+def _measures(program: Program, proof: Proof) -> dict[str, object]:
+    """Measures, with the bins numbered from the first one that any of them looks at."""
+    window, size = program.window, shape.bin_samples(program.window)
+    first = min(map(_first_bin, program.measures))
+    listed = [
+        f"FORM(ECGEDGE_{m.kind.upper()}, {_first_bin(m) - first}, {m.stop - m.start}, "
+        f"{m.shift(window)})"
+        for m in program.measures
+    ]
+    reach = [r for r in proof.layers if r.name == MEASURES]
+    return {
+        "MEASURED_FROM": window // 2 - (shape.BINS // 2 - first) * size,
+        "MEASURED_BINS": max(m.stop for m in program.measures) - first,
+        "MEASURE_LIST(FORM)": " ".join(listed),
+        "MEASURE_LEAST": min(r.partial_min for r in reach),
+        "MEASURE_GREATEST": max(r.partial_max for r in reach),
+        "MEASURE_BITS": proof.width(MEASURES),
+    }
+
+
 def _prior(program: Program, proof: Proof) -> dict[str, object]:
     if program.prior is None:
         return {}
@@ -283,10 +312,12 @@ def _detector() -> dict[str, object]:
     }
 
 
+def _bins(window: int) -> dict[str, object]:
+    return {"BINS": shape.BINS, "BIN_SAMPLES": shape.bin_samples(window)}
+
+
 def _shape_of_beats(window: int) -> dict[str, object]:
     return {
-        "BINS": shape.BINS,
-        "BIN_SAMPLES": shape.bin_samples(window),
         "TEMPLATE_BINS": TEMPLATE_STOP - TEMPLATE_FIRST,
         "P_BIN": shape.P_BINS[0],
         "P_BINS": shape.P_BINS[1] - shape.P_BINS[0],
@@ -357,6 +388,12 @@ def program_header(program: Program, made_by: str = "ecgedge") -> str:
         "Times of the detector in samples, levels in counts": _times(timing(program.fs)),
         "Shares and shifts of the detector": _detector(),
         "Beats, rhythm, sizes": _beats(program),
+        "Bins of a sixtieth of a second, the R peak in the middle": (
+            _bins(program.window) if shape_values(program) or program.measures else {}
+        ),
+        "Measures: kind, first bin, bins or steps, shift; and what the proof says of their sums": (
+            _measures(program, proof) if program.measures else {}
+        ),
         "Shape against the template": (
             _shape_of_beats(program.window) if shape_values(program) else {}
         ),

@@ -14,7 +14,9 @@ EXAMPLE = "example/main.c"
 README = "README.md"
 
 
-ONLY_WITH_BRANCHES = ("ecgedge_conv", "ecgedge_token", "ecgedge_widths", "ecgedge_normalize")
+ONLY_WITH_BRANCHES = ("ecgedge_conv", "ecgedge_token", "ecgedge_widths")
+ONLY_WITH_MEASURES = ("ecgedge_measures",)
+ONLY_WITH_EITHER = ("ecgedge_normalize",)
 ONLY_WITH_SHAPE = ("ecgedge_shape",)
 ONLY_WITH_PRIOR = ("ecgedge_prior",)
 """Beginnings of the names of files that a program needs when it has such a part."""
@@ -25,6 +27,10 @@ def source_names(program: Program) -> list[str]:
     without: tuple[str, ...] = ()
     if not program.branches:
         without += ONLY_WITH_BRANCHES
+    if not program.measures:
+        without += ONLY_WITH_MEASURES
+    if not program.seen:
+        without += ONLY_WITH_EITHER
     if not shape_values(program):
         without += ONLY_WITH_SHAPE
     if program.prior is None:

@@ -28,7 +28,7 @@ HARNESS = Path(__file__).resolve().parent / "harness"
 QUALITIES = (GOOD, FLAT, CLIPPED)
 """In the order of `ecgedge.h`."""
 WORD_BYTES = 4
-"""The hidden values fill whole words."""
+"""Measures and hidden values fill whole words."""
 FLUSHED = 64
 """More beats than can wait for a decision at the end of a stream."""
 
@@ -45,12 +45,18 @@ def layers_type(program: Program, *, align: bool = False) -> np.dtype[np.void]:
             ("tokens", "i1", (len(program.layers) + 1, TOKEN_COUNT, CHANNELS)),
             ("mean", "i1", (CHANNELS,)),
         ]
+    if program.measures:
+        fields += _sums_and_values("measure_sums", "measures", len(program.measures))
     if program.hidden is not None:
-        units = len(program.hidden.bias)
-        whole_words = -(-units // WORD_BYTES) * WORD_BYTES
-        fields += [("hidden_sums", "<i4", (units,)), ("hidden", "i1", (whole_words,))]
+        fields += _sums_and_values("hidden_sums", "hidden", len(program.hidden.bias))
     fields += [("scores", "<i4", (len(program.labels),)), ("label", "u1", ())]
     return np.dtype(fields, align=align)
+
+
+def _sums_and_values(sums: str, values: str, n: int) -> list[tuple[str, str, tuple[int, ...]]]:
+    """Return the fields of sums, and of their values in whole words."""
+    whole_words = -(-n // WORD_BYTES) * WORD_BYTES
+    return [(sums, "<i4", (n,)), (values, "i1", (whole_words,))]
 
 
 def beat_type(program: Program, *, align: bool = False) -> np.dtype[np.void]:
@@ -85,6 +91,8 @@ def table_of(program: Program, beats: Sequence[Beat]) -> Table:
 def named_layers(program: Program, table: Table) -> Layers:
     """Return what the library computed under the simulator's names and shapes."""
     found = _named_tokens(program, table) if program.branches else {}
+    if program.measures:
+        found["measures"] = table["measures"][:, : len(program.measures)]
     if program.hidden is not None:
         found["hidden"] = table["hidden"][:, : len(program.hidden.bias)]
     return found | {"scores": table["scores"], "label": table["label"][:, None]}
@@ -226,9 +234,9 @@ def own_context(program: Program, context: NDArray[np.int8]) -> NDArray[np.int8]
 def network_input(program: Program, q: NDArray[np.int8], context: NDArray[np.int8] | None) -> bytes:
     """Return what the harness needs to run the network on beats (n, window).
 
-    A program without branches needs the contexts alone.
+    A program that sees nothing of the beat needs the contexts alone.
     """
-    return b"n" + _with_context(program, q if program.branches else q[:, :0], context)
+    return b"n" + _with_context(program, q if program.seen else q[:, :0], context)
 
 
 def window_input(

@@ -66,8 +66,8 @@ typedef struct {
 
 /* What a window says, until its beat is decided. */
 typedef struct {
-#if ECGEDGE_LAYERS
-    int8_t mean[ECGEDGE_CHANNELS];
+#if ECGEDGE_SEEN
+    int8_t seen[ECGEDGE_SEEN]; /* mean values after the convolutions and token layers, or measures */
 #endif
 #if ECGEDGE_SHAPE_VALUES
     int8_t shape[ECGEDGE_SHAPE_VALUES];
@@ -171,7 +171,7 @@ bool ecgedge_flush(ecgedge_state *state, ecgedge_beat *beat);
  * Label of one window, by the network alone: a prior has its say in streams only.
  *
  * window:  ECGEDGE_WINDOW counts, the R peak at [ECGEDGE_WINDOW / 2]; NULL will do for a program that
- *          sees the beat through its context alone (ECGEDGE_LAYERS 0).
+ *          sees the beat through its context alone (ECGEDGE_SEEN 0).
  * context: ECGEDGE_CONTEXT values in -127 ... 127: five or eight of the rhythm, four of the shape; NULL
  *          for a program without (ECGEDGE_CONTEXT 0).
  * scores:  receives ECGEDGE_LABELS scores; may be NULL.

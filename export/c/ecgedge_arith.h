@@ -75,6 +75,16 @@ ECGEDGE_PROMISE(shift_of_int_rounds_down, (-1 >> 1) == -1);
 #define ECGEDGE_Q7_MAX 127
 #define ECGEDGE_BIAS_ONE 128 /* a bias is added as b << 7 */
 
+/* Shift right, to nearest, ties up, and clip into -127 ... 127. */
+static inline int8_t ecgedge_round_q7(int32_t a, uint8_t shift)
+{
+    const int32_t half = ((int32_t)1 << shift) >> 1;
+    const int32_t shifted = (a + half) >> shift;
+    if (shifted < -ECGEDGE_Q7_MAX)
+        return -ECGEDGE_Q7_MAX;
+    return (int8_t)(shifted > ECGEDGE_Q7_MAX ? ECGEDGE_Q7_MAX : shifted);
+}
+
 /*
  * How to shift right, to nearest, ties up, and clip into 0 ... 127.
  *

@@ -1,4 +1,4 @@
-/* The network: pools, token layers, mean, hidden layer, head, decision. */
+/* The network: pools, token layers, mean; or measures; hidden layer, head, decision. */
 #include "ecgedge_network.h"
 
 #include <stddef.h>
@@ -144,12 +144,26 @@ void ecgedge_middle(ecgedge_layers *layers)
     mean_of(layers);
 }
 
-#define MEANS ECGEDGE_CHANNELS
-#else
-#define MEANS 0
 #endif
 
-#define FEATURES (MEANS + ECGEDGE_CONTEXT)
+#if ECGEDGE_MEASURES
+
+#include "ecgedge_measures.h"
+
+void ecgedge_measure(ecgedge_layers *layers, const int8_t *beat)
+{
+    ecgedge_bins bins;
+    ecgedge_bins_of(beat, bins);
+    memset(layers->measures, 0, sizeof layers->measures);
+    for (uint_fast8_t i = 0; i < ECGEDGE_MEASURES; i++) {
+        layers->measure_sums[i] = ecgedge_measure_sum(i, bins);
+        layers->measures[i] = ecgedge_measure_value(i, layers->measure_sums[i]);
+    }
+}
+
+#endif
+
+#define FEATURES (ECGEDGE_SEEN + ECGEDGE_CONTEXT)
 
 #if ECGEDGE_HIDDEN
 #define HEAD_INPUTS ECGEDGE_HIDDEN
@@ -189,18 +203,18 @@ static ECGEDGE_SELDOM int32_t add_weighed(int32_t sum, const int8_t *w, const in
     return sum;
 }
 
-/* A bias, and what `weight` makes of mean values and context. */
-static ECGEDGE_INLINE int32_t weigh_features(int8_t bias, const int8_t *weight, const int8_t *mean,
+/* A bias, and what `weight` makes of mean values or measures, and of the context. */
+static ECGEDGE_INLINE int32_t weigh_features(int8_t bias, const int8_t *weight, const int8_t *seen,
                                              const int8_t *context)
 {
     int32_t sum = (int16_t)(bias * ECGEDGE_BIAS_ONE);
-#if ECGEDGE_LAYERS
-    sum = add_weighed(sum, weight, mean, MEANS);
+#if ECGEDGE_SEEN
+    sum = add_weighed(sum, weight, seen, ECGEDGE_SEEN);
 #else
-    (void)mean;
+    (void)seen;
 #endif
 #if ECGEDGE_CONTEXT
-    sum = add_weighed(sum, weight + MEANS, context, ECGEDGE_CONTEXT);
+    sum = add_weighed(sum, weight + ECGEDGE_SEEN, context, ECGEDGE_CONTEXT);
 #else
     (void)context;
 #endif
@@ -209,18 +223,14 @@ static ECGEDGE_INLINE int32_t weigh_features(int8_t bias, const int8_t *weight, 
 
 #if ECGEDGE_HIDDEN
 
-int32_t ecgedge_hidden_sum(uint_fast8_t unit, const int8_t *mean, const int8_t *context)
+int32_t ecgedge_hidden_sum(uint_fast8_t unit, const int8_t *seen, const int8_t *context)
 {
-    return weigh_features(ECGEDGE_INT8_AT(&hidden_bias[unit]), hidden_weight[unit], mean, context);
+    return weigh_features(ECGEDGE_INT8_AT(&hidden_bias[unit]), hidden_weight[unit], seen, context);
 }
 
 int8_t ecgedge_hidden_value(int32_t sum)
 {
-    const int32_t half = ((int32_t)1 << ECGEDGE_HIDDEN_SHIFT) >> 1;
-    const int32_t shifted = (sum + half) >> ECGEDGE_HIDDEN_SHIFT;
-    if (shifted < -ECGEDGE_Q7_MAX)
-        return -ECGEDGE_Q7_MAX;
-    return (int8_t)(shifted > ECGEDGE_Q7_MAX ? ECGEDGE_Q7_MAX : shifted);
+    return ecgedge_round_q7(sum, ECGEDGE_HIDDEN_SHIFT);
 }
 
 uint8_t ecgedge_last(const int8_t *hidden, int32_t *scores)
@@ -232,20 +242,20 @@ uint8_t ecgedge_last(const int8_t *hidden, int32_t *scores)
     return ecgedge_decide(scores);
 }
 
-uint8_t ecgedge_head(const int8_t *mean, const int8_t *context, int32_t *scores)
+uint8_t ecgedge_head(const int8_t *seen, const int8_t *context, int32_t *scores)
 {
     int8_t hidden[ECGEDGE_HIDDEN];
     for (uint_fast8_t i = 0; i < ECGEDGE_HIDDEN; i++)
-        hidden[i] = ecgedge_hidden_value(ecgedge_hidden_sum(i, mean, context));
+        hidden[i] = ecgedge_hidden_value(ecgedge_hidden_sum(i, seen, context));
     return ecgedge_last(hidden, scores);
 }
 
 /* The hidden layer and the head, with both layers. */
-static void finish(ecgedge_layers *layers, const int8_t *mean, const int8_t *context)
+static void finish(ecgedge_layers *layers, const int8_t *seen, const int8_t *context)
 {
     memset(layers->hidden, 0, sizeof layers->hidden);
     for (uint_fast8_t i = 0; i < ECGEDGE_HIDDEN; i++) {
-        layers->hidden_sums[i] = ecgedge_hidden_sum(i, mean, context);
+        layers->hidden_sums[i] = ecgedge_hidden_sum(i, seen, context);
         layers->hidden[i] = ecgedge_hidden_value(layers->hidden_sums[i]);
     }
     layers->label = ecgedge_last(layers->hidden, layers->scores);
@@ -253,16 +263,16 @@ static void finish(ecgedge_layers *layers, const int8_t *mean, const int8_t *con
 
 #else
 
-uint8_t ecgedge_head(const int8_t *mean, const int8_t *context, int32_t *scores)
+uint8_t ecgedge_head(const int8_t *seen, const int8_t *context, int32_t *scores)
 {
     for (uint_fast8_t i = 0; i < ECGEDGE_LABELS; i++)
-        scores[i] = weigh_features(ECGEDGE_INT8_AT(&head_bias[i]), head_weight[i], mean, context);
+        scores[i] = weigh_features(ECGEDGE_INT8_AT(&head_bias[i]), head_weight[i], seen, context);
     return ecgedge_decide(scores);
 }
 
-static void finish(ecgedge_layers *layers, const int8_t *mean, const int8_t *context)
+static void finish(ecgedge_layers *layers, const int8_t *seen, const int8_t *context)
 {
-    layers->label = ecgedge_head(mean, context, layers->scores);
+    layers->label = ecgedge_head(seen, context, layers->scores);
 }
 
 #endif
@@ -274,6 +284,9 @@ void ecgedge_run(const int8_t *beat, const int8_t *context, ecgedge_layers *laye
     ecgedge_take_beat(layers, beat);
     ecgedge_middle(layers);
     finish(layers, layers->mean, context);
+#elif ECGEDGE_MEASURES
+    ecgedge_measure(layers, beat);
+    finish(layers, layers->measures, context);
 #else
     (void)beat;
     finish(layers, NULL, context);

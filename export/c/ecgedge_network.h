@@ -19,7 +19,8 @@ typedef struct {
 
 #endif
 
-/* Bytes of the hidden layer: whole words, of which the last may end with zeros. */
+/* Bytes of measures and of the hidden layer: whole words, of which the last may end with zeros. */
+#define ECGEDGE_MEASURE_BYTES (4 * ((ECGEDGE_MEASURES + 3) / 4))
 #define ECGEDGE_HIDDEN_BYTES (4 * ((ECGEDGE_HIDDEN + 3) / 4))
 
 /* Everything that the network computes of one beat. */
@@ -28,6 +29,10 @@ typedef struct {
     int32_t sums[ECGEDGE_TOKENS][ECGEDGE_CHANNELS]; /* of the rectified convolution outputs */
     int8_t tokens[ECGEDGE_LAYERS + 1][ECGEDGE_TOKENS][ECGEDGE_CHANNELS]; /* pools, then each layer */
     int8_t mean[ECGEDGE_CHANNELS];
+#endif
+#if ECGEDGE_MEASURES
+    int32_t measure_sums[ECGEDGE_MEASURES]; /* before the shift */
+    int8_t measures[ECGEDGE_MEASURE_BYTES];
 #endif
 #if ECGEDGE_HIDDEN
     int32_t hidden_sums[ECGEDGE_HIDDEN]; /* before the shift */
@@ -59,7 +64,7 @@ void ecgedge_middle(ecgedge_layers *layers);
 #if ECGEDGE_HIDDEN
 
 /* The accumulator of a hidden unit. */
-int32_t ecgedge_hidden_sum(uint_fast8_t unit, const int8_t *mean, const int8_t *context);
+int32_t ecgedge_hidden_sum(uint_fast8_t unit, const int8_t *seen, const int8_t *context);
 
 /* The value of a hidden unit with that accumulator. */
 int8_t ecgedge_hidden_value(int32_t sum);
@@ -69,18 +74,23 @@ uint8_t ecgedge_last(const int8_t *hidden, int32_t *scores);
 
 #endif
 
+#if ECGEDGE_MEASURES
+/* Measure a beat of ECGEDGE_WINDOW values. */
+void ecgedge_measure(ecgedge_layers *layers, const int8_t *beat);
+#endif
+
 /*
- * Scores and label from what the network keeps of a window: its mean values, which a program without
- * token layers ignores, and its context, which a program without context ignores.
+ * Scores and label from what the network keeps of a window: its mean values or measures, and its
+ * context. A program without the one or the other ignores it.
  */
-uint8_t ecgedge_head(const int8_t *mean, const int8_t *context, int32_t *scores);
+uint8_t ecgedge_head(const int8_t *seen, const int8_t *context, int32_t *scores);
 
 #if ECGEDGE_PRIOR_GAIN
 /* The label that scores say. */
 uint8_t ecgedge_decide(const int32_t *scores);
 #endif
 
-/* The whole network on a normalized beat (ignored without token layers), with every layer. */
+/* The whole network on a normalized beat (ignored where ECGEDGE_SEEN is 0), with every layer. */
 void ecgedge_run(const int8_t *beat, const int8_t *context, ecgedge_layers *layers);
 
 #endif

@@ -201,7 +201,7 @@ static ECGEDGE_SELDOM void release(ecgedge_state *state, ecgedge_beat *beat)
 {
     const ecgedge_pending *first = &state->pending[0];
     const uint32_t number = state->next - 1;
-    const int8_t *mean = NULL;
+    const int8_t *seen = NULL;
     beat->sample = number - ecgedge_span(first->sample, (ecgedge_time)number);
     beat->decided_at = number;
     beat->rr = first->rr;
@@ -209,12 +209,12 @@ static ECGEDGE_SELDOM void release(ecgedge_state *state, ecgedge_beat *beat)
 #if ECGEDGE_SHAPE_VALUES
     memcpy(beat->context + ECGEDGE_RHYTHM_VALUES, first->features.shape, ECGEDGE_SHAPE_VALUES);
 #endif
-#if ECGEDGE_LAYERS
-    mean = first->features.mean;
+#if ECGEDGE_SEEN
+    seen = first->features.seen;
 #endif
     beat->quality = first->features.quality;
     beat->search_back = first->search_back;
-    beat->label = ecgedge_head(mean, beat->context, beat->scores);
+    beat->label = ecgedge_head(seen, beat->context, beat->scores);
 #if ECGEDGE_PRIOR_GAIN
     beat->label = ecgedge_prior_decide(&state->share, beat->context, beat->scores);
 #endif

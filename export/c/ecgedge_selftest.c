@@ -35,14 +35,12 @@ typedef struct {
 static const ecgedge_layers golden ECGEDGE_TABLE = ECGEDGE_GOLDEN_LAYERS;
 static const line lines[ECGEDGE_GOLDEN_LINES] ECGEDGE_TABLE = ECGEDGE_GOLDEN_LINE_LIST;
 
-#if ECGEDGE_LAYERS
+#if ECGEDGE_SEEN
 #define BEAT ECGEDGE_WINDOW
-#define MEANS ECGEDGE_CHANNELS
 #else
 #define BEAT 0
-#define MEANS 0
 #endif
-#define FEATURES (MEANS + ECGEDGE_CONTEXT)
+#define FEATURES (ECGEDGE_SEEN + ECGEDGE_CONTEXT)
 #define NOISE (BEAT + FEATURES + ECGEDGE_HIDDEN)
 
 #define LAYER_WORDS (offsetof(ecgedge_layers, label) / 4)
@@ -54,6 +52,7 @@ ECGEDGE_PROMISE(layers_have_no_holes,
                 LAYER_WORDS < ECGEDGE_AT_BEATS &&
                     offsetof(ecgedge_layers, label) ==
                         (ECGEDGE_LAYERS ? 4 * 32 + 32 * (ECGEDGE_LAYERS + 1) + 4 : 0) +
+                            4 * ECGEDGE_MEASURES + ECGEDGE_MEASURE_BYTES +
                             4 * ECGEDGE_HIDDEN + ECGEDGE_HIDDEN_BYTES + 4 * ECGEDGE_LABELS);
 ECGEDGE_PROMISE(noise_fits_the_ring, NOISE <= 2 * ECGEDGE_RING);
 ECGEDGE_PROMISE(beat_has_no_holes, offsetof(ecgedge_beat, search_back) == BEAT_BYTES - 1);
@@ -123,15 +122,18 @@ static void run_network(int8_t *noise, ecgedge_layers *layers)
 #if ECGEDGE_LAYERS
     run_branches(noise, layers);
 #endif
+#if ECGEDGE_MEASURES
+    ecgedge_measure(layers, noise);
+#endif
 #if ECGEDGE_HIDDEN
     memset(layers->hidden, 0, sizeof layers->hidden);
     for (uint8_t i = 0; i < ECGEDGE_HIDDEN; i++) {
-        layers->hidden_sums[i] = ecgedge_hidden_sum(i, features, features + MEANS);
+        layers->hidden_sums[i] = ecgedge_hidden_sum(i, features, features + ECGEDGE_SEEN);
         layers->hidden[i] = ecgedge_hidden_value(layers->hidden_sums[i]);
     }
     ecgedge_last(features + FEATURES, layers->scores);
 #else
-    ecgedge_head(features, features + MEANS, layers->scores);
+    ecgedge_head(features, features + ECGEDGE_SEEN, layers->scores);
 #endif
 }
 

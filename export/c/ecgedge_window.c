@@ -5,8 +5,11 @@
 
 #include "ecgedge_arith.h"
 #include "ecgedge_network.h"
-#if ECGEDGE_LAYERS
+#if ECGEDGE_SEEN
 #include "ecgedge_normalize.h"
+#endif
+#if ECGEDGE_MEASURES
+#include "ecgedge_measures.h"
 #endif
 
 ECGEDGE_PROMISE(run_fits_8_bits, ECGEDGE_CLIPPED_RUN < 256);
@@ -43,7 +46,7 @@ static ECGEDGE_SELDOM int largest_of(const ecgedge_window *window, int flip, uin
     return largest;
 }
 
-#if ECGEDGE_LAYERS
+#if ECGEDGE_SEEN
 
 /* What normalization needs of it. */
 static int32_t sum_of(const ecgedge_window *window)
@@ -58,6 +61,8 @@ static int32_t sum_of(const ecgedge_window *window)
     }
     return sum;
 }
+
+#if ECGEDGE_LAYERS
 
 /* Run the network up to its mean values, a piece of the window at a time. */
 static void take_pieces(const ecgedge_window *window, int16_t low, int16_t high, int8_t *mean)
@@ -78,6 +83,26 @@ static void take_pieces(const ecgedge_window *window, int16_t low, int16_t high,
         mean[c] = layers.mean[c];
 }
 
+#else
+
+/* Measure the window, a bin at a time. */
+static void take_pieces(const ecgedge_window *window, int16_t low, int16_t high, int8_t *seen)
+{
+    ecgedge_scale scale;
+    ecgedge_bins bins;
+    int8_t q[ECGEDGE_BIN_SAMPLES];
+    uint16_t start = ECGEDGE_MEASURED_FROM;
+    ecgedge_set_scale(&scale, sum_of(window), low, high);
+    for (uint_fast8_t i = 0; i < ECGEDGE_MEASURED_BINS; i++) {
+        ecgedge_normalize(window, &scale, start, ECGEDGE_BIN_SAMPLES, q);
+        bins[i] = ecgedge_bin_of(q);
+        start = (uint16_t)(start + ECGEDGE_BIN_SAMPLES);
+    }
+    for (uint_fast8_t i = 0; i < ECGEDGE_MEASURES; i++)
+        seen[i] = ecgedge_measure_value(i, ecgedge_measure_sum(i, bins));
+}
+
+#endif
 #endif
 
 void ecgedge_look(const ecgedge_window *window, ecgedge_features *features)
@@ -87,19 +112,19 @@ void ecgedge_look(const ecgedge_window *window, ecgedge_features *features)
     const int low = ~largest_of(window, -1, &features->quality);
     if ((int32_t)high - low < ECGEDGE_FLAT_COUNTS)
         features->quality = ECGEDGE_FLAT;
-#if ECGEDGE_LAYERS
-    take_pieces(window, (int16_t)low, (int16_t)high, features->mean);
+#if ECGEDGE_SEEN
+    take_pieces(window, (int16_t)low, (int16_t)high, features->seen);
 #endif
 }
 
 uint8_t ecgedge_classify(const int16_t *window, const int8_t *context, int32_t *scores)
 {
     int32_t own[ECGEDGE_LABELS];
-#if ECGEDGE_LAYERS
+#if ECGEDGE_SEEN
     const ecgedge_window whole = {window, ECGEDGE_WINDOW, 0};
     ecgedge_features features;
     ecgedge_look(&whole, &features);
-    return ecgedge_head(features.mean, context, scores ? scores : own);
+    return ecgedge_head(features.seen, context, scores ? scores : own);
 #else
     (void)window;
     return ecgedge_head(NULL, context, scores ? scores : own);

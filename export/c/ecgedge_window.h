@@ -11,7 +11,7 @@ typedef struct {
     uint16_t first; /* where the window begins, below size */
 } ecgedge_window;
 
-/* Mean values after the network and quality of a window. */
+/* What the head sees of a window, mean values or measures, and its quality. */
 void ecgedge_look(const ecgedge_window *window, ecgedge_features *features);
 
 #endif

@@ -24,10 +24,13 @@ from ecgedge.zoo import shipped_bundles
 from export.golden import extreme_beats
 from firmware_sim import network, pipeline
 from firmware_sim.beat import normalize
+from firmware_sim.measures import KINDS as KINDS_OF_MEASURES
+from firmware_sim.measures import Measure
 from firmware_sim.prior import Prior
 from firmware_sim.program import Program
 from firmware_sim.program_file import load_program
-from firmware_sim.shape import shapes
+from firmware_sim.prove import prove, worst_beats
+from firmware_sim.shape import BINS, shapes
 from tests.programs import LABELS, hostile_beats, hostile_contexts, priors, random_program
 from tests.tools import needs
 
@@ -39,6 +42,17 @@ SHAPES = {
     "rhythm and shape with a prior": RHYTHM_AND_SHAPE | PRIOR,
     "rhythm with a large prior": {"window": 250, "context": 5, "prior": Prior("F", 64, 1)},
     "beat with a prior": {"window": 125, "context": 0, "prior": Prior("V", 40, 8)},
+    "measures": {"window": 360, "context": 0, "hidden": 8, "measures": 16, "branches": False},
+    "measures, rhythm and shape with a prior": RHYTHM_AND_SHAPE | PRIOR | {"measures": 7},
+    "measures, rhythm and shape at 125 Hz": {"window": 125, **RHYTHM_AND_SHAPE, "measures": 16},
+    "measures at 250 Hz": {"window": 250, **RHYTHM_AND_SHAPE, "context": 0, "measures": 7},
+    "measures and rhythm at 500 Hz": {
+        "window": 500,
+        **RHYTHM_AND_SHAPE,
+        "context": 5,
+        "measures": 9,
+        "classes": 2,
+    },
     "rhythm and shape at 125 Hz": {**RHYTHM_AND_SHAPE, "window": 125, "classes": 2},
     "rhythm and shape at 500 Hz": {**RHYTHM_AND_SHAPE, "window": 500, "hidden": 32},
     "rhythm alone": {"window": 250, "context": 5, "hidden": 1, "branches": False},
@@ -77,6 +91,7 @@ def assert_same_layers(program: Program, core: str, q: NDArray[np.int8]) -> None
     expected = network.run(program, q, context, layers=True)
     found = named_layers(program, library(program, core).network(q, context))
     assert np.array_equal(found.pop("label")[:, 0], expected.label_index)
+    assert found.keys() >= expected.layers.keys() & {"mean", "measures", "hidden", "scores"}
     for name, value in found.items():
         assert np.array_equal(value, expected.layers[name]), name
 
@@ -97,7 +112,29 @@ def test_the_hardest_beats(core: str, name: str) -> None:
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_programs_of_other_shapes(core: str, shape: dict[str, object]) -> None:
     program = random_program(17, **shape)  # type: ignore[arg-type]
-    assert_same_layers(program, core, hostile_beats(program.window, 64, 5))
+    q = hostile_beats(program.window, 64, 5)
+    if program.measures:
+        q = np.concatenate([q, worst_beats(program)])
+    assert_same_layers(program, core, q)
+
+
+@every_core
+@pytest.mark.parametrize("kind", KINDS_OF_MEASURES)
+@pytest.mark.parametrize("bits", [16, 32])
+def test_every_kind_of_measure_in_both_widths(core: str, kind: str, bits: int) -> None:
+    """On the beats that drive it to its bounds; each for itself, ties of the shift among them."""
+    window = 360 if bits == 32 else 125
+    steps = KINDS_OF_MEASURES[kind].steps
+    ends = [(steps, BINS), (steps, 1 + steps), (BINS - 1, BINS), (29, 31), (7, 40)]
+    measures = tuple(Measure(kind, *pair, gain=i % 2) for i, pair in enumerate(ends))
+    if bits == 32:  # which its neighbour needs
+        measures += (Measure("level", 0, BINS),)
+    program = random_program(5, window=window, branches=False, hidden=3, measures=len(measures))
+    program = program.replace(measures=measures)
+    q = np.concatenate([worst_beats(program), hostile_beats(window, 40, 6)])
+    if not KINDS_OF_MEASURES[kind].is_sum or bits == 32:
+        assert prove(program).width("measures") == bits
+    assert_same_layers(program, core, q)
 
 
 @every_core
@@ -193,7 +230,7 @@ SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(
     counts=streams(),
-    name=st.sampled_from([*NAMES, *(n for n in SHAPES if "rhythm" in n)]),
+    name=st.sampled_from([*NAMES, *(n for n in SHAPES if "rhythm" in n or "measures" in n)]),
 )
 def test_hostile_streams_give_the_same_beats_and_break_nothing(
     counts: NDArray[np.int64], name: str
@@ -214,7 +251,13 @@ def test_any_prior_gives_the_same_beats(prior: Prior | None, seed: int, branches
 
 @every_core
 @pytest.mark.parametrize(
-    "name", ["rhythm-140", "rhythm and shape", "rhythm and shape with a prior"]
+    "name",
+    [
+        "rhythm-140",
+        "rhythm and shape",
+        "rhythm and shape with a prior",
+        "measures, rhythm and shape with a prior",
+    ],
 )
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_core_survives_hostile_streams(core: str, kind: object, name: str) -> None:
@@ -266,7 +309,10 @@ def test_what_search_back_finds_is_compared_in_its_turn(fs: int, window: int) ->
 @pytest.mark.slow
 @pytest.mark.database
 @needs(*CORES["host"].needs)
-@pytest.mark.parametrize("name", [*NAMES, "rhythm and shape with a prior"])
+@pytest.mark.parametrize(
+    "name",
+    [*NAMES, "rhythm and shape with a prior", "measures, rhythm and shape with a prior"],
+)
 def test_all_records_from_counts_to_labels_on_this_machine(mitdb: Path, name: str) -> None:
     program, samples, beats = program_of(name), 0, 0
     for path in sorted(mitdb.glob("*.hea")):

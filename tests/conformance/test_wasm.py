@@ -81,15 +81,18 @@ def test_rails_and_noise() -> None:
     [
         random_program(21, context=12, hidden=8, branches=False),
         random_program(22, window=125, context=12, hidden=5, classes=2),
+        random_program(23, window=250, context=12, hidden=8, branches=False, measures=7),
+        random_program(24, context=0, hidden=3, branches=False, measures=16),
     ],
-    ids=["rhythm and shape", "all there is"],
+    ids=["rhythm and shape", "all there is", "measures, rhythm and shape", "measures"],
 )
-def test_programs_with_rhythm_and_shape(program: Program, excerpt: Path) -> None:
+def test_programs_with_a_hidden_layer(program: Program, excerpt: Path) -> None:
     own = WasmLibrary(program)
     assert_same_beats(own, rails_and_noise())
     record = resample_record(read_record(excerpt, "208"), program.fs)
     assert assert_same_beats(own, record.counts[: 60 * program.fs]) > 60
-    q, context = hostile_beats(program.window, 80, 3), hostile_contexts(80, 4, 12)
+    q = hostile_beats(program.window, 80, 3)
+    context = hostile_contexts(80, 4, program.context) if program.context else None
     expected = network.run(program, q, context, layers=True)
     found = named_layers(program, own.network(q, context))
     assert np.array_equal(found.pop("label")[:, 0], expected.label_index)
@@ -97,6 +100,7 @@ def test_programs_with_rhythm_and_shape(program: Program, excerpt: Path) -> None
     for layer in expected.layers.keys() & found.keys():
         assert np.array_equal(found[layer], expected.layers[layer]), layer
     assert "hidden" in found
+    assert ("measures" in found) == bool(program.measures)
 
 
 @pytest.mark.slow

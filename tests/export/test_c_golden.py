@@ -1,6 +1,7 @@
 """The self-test of the C library: it passes as exported, and finds what was changed."""
 
 import struct
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from export.c_golden import Random, golden_header, layers, lines, recording, str
 from export.c_header import program_header
 from export.c_library import library_files
 from firmware_sim import network
+from firmware_sim.errors import EcgedgeError
+from firmware_sim.measures import KINDS, Measure
 from firmware_sim.pipeline import Pipeline
 from firmware_sim.prior import Prior
 from firmware_sim.program import Program
@@ -104,6 +107,7 @@ def test_programs_of_every_shape_pass(
 
 
 RHYTHM_AND_SHAPE = random_program(3, context=12, hidden=7, branches=False)
+WITH_MEASURES = random_program(7, context=12, hidden=7, branches=False, measures=7)
 WITH_PRIOR = random_program(4, context=12, hidden=7, branches=False, prior=Prior("F", 9, 4))
 
 
@@ -115,8 +119,17 @@ WITH_PRIOR = random_program(4, context=12, hidden=7, branches=False, prior=Prior
         WITH_PRIOR,
         random_program(5, window=125, context=12, hidden=6, classes=2),
         random_program(6, window=250, context=0, prior=Prior("V", 64, 1)),
+        WITH_MEASURES,
+        random_program(8, window=500, context=0, hidden=32, branches=False, measures=16),
     ],
-    ids=["rhythm and shape", "with a prior", "all there is", "beat with a prior"],
+    ids=[
+        "rhythm and shape",
+        "with a prior",
+        "all there is",
+        "beat with a prior",
+        "measures",
+        "measures alone",
+    ],
 )
 def test_programs_with_a_hidden_layer_pass_on_every_core(
     core: Core, program: Program, tmp_path: Path
@@ -194,6 +207,61 @@ def test_a_changed_constant_of_rhythm_or_shape_is_found(
     assert difference(SelftestResult(False, place, 0, 4, expected, actual, 7)).where.startswith(
         where
     )
+
+
+def changed_measures(program: Program) -> list[tuple[int, Measure]]:
+    """Every measure with one thing about it changed, where another one comes of it."""
+    found = []
+    for i, measure in enumerate(program.measures):
+        following = list(KINDS)[(list(KINDS).index(measure.kind) + 1) % len(KINDS)]
+        for change in (
+            {"kind": following},
+            {"start": measure.start + 1},
+            {"stop": measure.stop - 1},
+            {"gain": (measure.gain + 1) % 3},
+        ):
+            with suppress(EcgedgeError):
+                found.append((i, replace(measure, **change)))  # type: ignore[arg-type]
+    return found
+
+
+@needs(*HOST.needs)
+def test_a_changed_measure_is_found_where_it_is(tmp_path: Path) -> None:
+    files, own = library_files(WITH_MEASURES), layers(WITH_MEASURES)
+    shown = 0
+    for place, measure in changed_measures(WITH_MEASURES):
+        measures = list(WITH_MEASURES.measures)
+        measures[place] = measure
+        changed = WITH_MEASURES.replace(measures=tuple(measures))
+        found = layers(changed)
+        different = [
+            n for n in ("measure_sums", "measures") if not np.array_equal(found[n], own[n])
+        ]
+        if not different:
+            continue  # an extreme over almost the same bins
+        shown += 1
+        tampered = files | {"ecgedge_program.h": program_header(changed)}
+        passed, *rest = selftest(HOST, tampered, tmp_path / str(shown))
+        assert not passed
+        expected = {
+            "measure_sums": f"sums of the measures, measure {place}",
+            "measures": f"measures, from {place // 4 * 4} on",
+        }[different[0]]
+        assert difference(SelftestResult(False, rest[0], 0, 4, *rest[1:], 7, 7)).where == expected
+    assert shown > 3 * len(WITH_MEASURES.measures) - 3
+
+
+def test_measures_are_taken_on_the_noise() -> None:
+    source = Random()
+    q = np.array([[source.q7() for _ in range(WITH_MEASURES.window)]], dtype=np.int8)
+    output = network.run(WITH_MEASURES, q, np.zeros((1, 12), dtype=np.int8), layers=True)
+    found = layers(WITH_MEASURES)
+    assert np.array_equal(output.layers["measures"], found["measures"])
+    assert found["measure_sums"].shape == (1, 7)
+    hidden = WITH_MEASURES.hidden
+    assert hidden is not None
+    features = np.array([[source.q7() for _ in range(19)]], dtype=np.int64)
+    assert np.array_equal(found["hidden_sums"], network.hidden_sums(features, hidden))
 
 
 @needs(*HOST.needs)

@@ -15,10 +15,11 @@ from ecgedge.data.record import read_record
 from ecgedge.verification.firmware import HARNESS, Firmware, HostLibrary, named_layers
 from ecgedge.zoo import shipped_bundles
 from export.c_header import PIECE_MAX, pieces, program_header
-from export.c_library import ONLY_WITH_BRANCHES, library_files, write_c
+from export.c_library import ONLY_WITH_BRANCHES, ONLY_WITH_EITHER, library_files, write_c
 from firmware_sim import network, pipeline
 from firmware_sim.beat import normalize
 from firmware_sim.errors import EcgedgeError
+from firmware_sim.measures import Measure
 from firmware_sim.prior import Prior
 from firmware_sim.program import BRANCHES, Program
 from firmware_sim.program_file import load_program
@@ -32,6 +33,7 @@ STRICT = (
 
 
 RHYTHM_AND_SHAPE = {"context": 12, "hidden": 8, "branches": False}
+MEASURES = RHYTHM_AND_SHAPE | {"measures": 7}
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +81,12 @@ def test_a_program_gets_what_it_needs_and_no_more(program: Program) -> None:
     assert without_branches - files == only
     left_out = files - without_branches
     assert {"ecgedge_conv.c", "ecgedge_conv_avr.h", "ecgedge_widths.h"} <= left_out
-    assert all(name.startswith(ONLY_WITH_BRANCHES) for name in left_out)
+    assert all(name.startswith(ONLY_WITH_BRANCHES + ONLY_WITH_EITHER) for name in left_out)
+    with_measures = set(library_files(random_program(1, **MEASURES)))  # type: ignore[arg-type]
+    assert with_measures - without_branches == {
+        *(f"ecgedge_{name}.{kind}" for name in ("measures", "normalize") for kind in "ch")
+    }
+    assert without_branches < with_measures
     everything = random_program(1, context=12, hidden=5)
     assert set(library_files(everything)) == files | only
     with_prior = everything.replace(prior=Prior("S", 4, 6))
@@ -177,7 +184,7 @@ def run(*command: str, folder: Path, text: str = "") -> str:
     "shape",
     [
         "shipped", "tanh", "two labels", "rhythm and shape", "all there is", "rhythm",
-        "beat, hidden", "prior", "beat, large prior",
+        "beat, hidden", "prior", "beat, large prior", "measures", "measures alone",
     ],
 )  # fmt: skip
 def test_compilers_have_nothing_to_say(
@@ -193,6 +200,10 @@ def test_compilers_have_nothing_to_say(
         "beat, hidden": random_program(7, context=0, hidden=32, classes=2),
         "prior": random_program(4, prior=Prior("S", 4, 6), **RHYTHM_AND_SHAPE),  # type: ignore[arg-type]
         "beat, large prior": random_program(8, context=0, prior=Prior("N", 64, 1)),
+        "measures": random_program(9, prior=Prior("S", 4, 6), **MEASURES),  # type: ignore[arg-type]
+        "measures alone": random_program(
+            10, window=125, context=0, hidden=3, branches=False, measures=16, classes=2
+        ),
     }
     write_c(tmp_path / "c", programs[shape])
     sources = [path.name for path in (tmp_path / "c").glob("*.c")]
@@ -201,11 +212,15 @@ def test_compilers_have_nothing_to_say(
 
 
 @needs("cppcheck")
-@pytest.mark.parametrize("shape", ["shipped", "rhythm and shape"])
+@pytest.mark.parametrize("shape", ["shipped", "rhythm and shape", "measures"])
 def test_cppcheck_has_nothing_to_say(shape: str, program: Program, tmp_path: Path) -> None:
-    other = random_program(4, prior=Prior("S", 4, 6), **RHYTHM_AND_SHAPE)  # type: ignore[arg-type]
+    programs = {
+        "shipped": program,
+        "rhythm and shape": random_program(4, prior=Prior("S", 4, 6), **RHYTHM_AND_SHAPE),  # type: ignore[arg-type]
+        "measures": random_program(4, **MEASURES),  # type: ignore[arg-type]
+    }
     library = tmp_path / "library"
-    write_c(library, program if shape == "shipped" else other)
+    write_c(library, programs[shape])
     run(
         "cppcheck", "--enable=warning,style,performance,portability", "--error-exitcode=1",
         "--inline-suppr", "--suppress=missingIncludeSystem", "--std=c99", "--quiet", "-I.", ".",
@@ -231,17 +246,17 @@ def test_the_example_prints_the_beats_of_the_simulator(
 @pytest.mark.parametrize(
     "core", [pytest.param(name, marks=needs(*core.needs)) for name, core in CORES.items()]
 )
-@pytest.mark.parametrize("branches", [True, False])
+@pytest.mark.parametrize("part", ["conv", "measures", None])
 def test_the_network_needs_no_float_and_no_division(
-    program: Program, core: str, branches: bool
+    program: Program, core: str, part: str | None
 ) -> None:
-    other = random_program(4, **RHYTHM_AND_SHAPE)  # type: ignore[arg-type]
-    firmware = Firmware(program if branches else other, CORES[core])
+    other = random_program(4, **(MEASURES if part else RHYTHM_AND_SHAPE))  # type: ignore[arg-type]
+    firmware = Firmware(program if part == "conv" else other, CORES[core])
     network_objects = [
         target for source, target in firmware.built.objects.items()
-        if source.stem in ("ecgedge_network", "ecgedge_conv")
+        if source.stem in ("ecgedge_network", "ecgedge_conv", "ecgedge_measures")
     ]  # fmt: skip
-    assert len(network_objects) == 1 + branches
+    assert len(network_objects) == 1 + bool(part)
     helpers = symbols(CORES[core], *network_objects).undefined
     forbidden = re.compile(r"div|mod|float|double|[sd]f[23]|_f2|_d2|malloc|printf")
     assert not [name for name in helpers if forbidden.search(name)]
@@ -250,15 +265,18 @@ def test_the_network_needs_no_float_and_no_division(
 @pytest.mark.parametrize(
     "core", [pytest.param(name, marks=needs(*core.needs)) for name, core in CORES.items()]
 )
-def test_a_window_by_itself_has_the_label_of_the_simulator(core: str, excerpt: Path) -> None:
+@pytest.mark.parametrize("shape", [{}, MEASURES], ids=["branches", "measures"])
+def test_a_window_by_itself_has_the_label_of_the_simulator(
+    core: str, shape: dict[str, object]
+) -> None:
     """`ecgedge_classify`, on windows of any height: normalization is exact everywhere."""
-    program = random_program(5, window=125)
+    program = random_program(5, window=125, **shape)  # type: ignore[arg-type]
     rng = np.random.default_rng(0)
     windows = np.concatenate(
         [rng.integers(-h, h + 1, (20, 125)) for h in (1, 7, 127, 1000, 2047, 2048, 2049, 32767)]
         + [np.full((1, 125), -32768), np.where(np.arange(125) % 2, 32767, -32768)[None]]
     )
-    context = hostile_contexts(len(windows), 1)
+    context = hostile_contexts(len(windows), 1, program.context)
     expected = network.run(program, normalize(windows), context)
     found = Firmware(program, CORES[core]).windows(windows, context)
     assert np.array_equal(found["scores"], expected.scores)
@@ -266,6 +284,49 @@ def test_a_window_by_itself_has_the_label_of_the_simulator(core: str, excerpt: P
 
 
 # Widths
+
+
+def test_the_header_says_what_the_proof_says_of_the_measures() -> None:
+    wide = Measure("level", 0, 60), Measure("steepest", 20, 40, 1)
+    program = random_program(1, context=0, hidden=2, branches=False, measures=2)
+    for measures, bits in ((wide, 32), (wide[1:] * 2, 16)):
+        own = program.replace(measures=measures)
+        header = program_header(own)
+        reach = [r for r in prove(own).layers if r.name == "measures"]
+        assert int(defined(header, "MEASURE_LEAST")) == min(r.partial_min for r in reach)
+        assert int(defined(header, "MEASURE_GREATEST")) == max(r.partial_max for r in reach)
+        assert int(defined(header, "MEASURE_BITS")) == bits
+    # only what is measured is normalized: from the bin before the first step on
+    assert int(defined(header, "MEASURED_FROM")) == 6 * 19
+    assert int(defined(header, "MEASURED_BINS")) == 21
+    assert "ECGEDGE_STEEPEST, 0, 20, 2" in header
+
+
+@needs(*CORES["host"].needs)
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("MEASURE_BITS 32", "MEASURE_BITS 16"),
+        ("MEASURE_BITS 32", "MEASURE_BITS 8"),
+        ("MEASURE_GREATEST 45848", "MEASURE_GREATEST 45847"),
+        ("MEASURE_LEAST -45720", "MEASURE_LEAST -45719"),
+        ("ECGEDGE_LEVEL, 0, 60,", "ECGEDGE_LEVEL, 1, 60,"),
+        ("ECGEDGE_STEEPEST, 19, 20,", "ECGEDGE_STEEPEST, 39, 21,"),
+        ("ECGEDGE_STEEPEST, 19, 20,", "ECGEDGE_STEEPEST, 19, 0,"),
+        ("MEASURED_BINS 60", "MEASURED_BINS 61"),
+        ("MEASURED_FROM 0", "MEASURED_FROM 1"),
+    ],
+)
+def test_a_measure_beyond_its_proof_does_not_compile(old: str, new: str, tmp_path: Path) -> None:
+    measures = Measure("level", 0, 60), Measure("steepest", 20, 40, 1)
+    program = random_program(1, context=0, hidden=2, branches=False, measures=2)
+    write_c(tmp_path / "c", program.replace(measures=measures))
+    header = tmp_path / "c" / "ecgedge_program.h"
+    assert header.read_text().count(old) == 1
+    header.write_text(header.read_text().replace(old, new))
+    sources = [*(tmp_path / "c").glob("*.c"), HARNESS / "harness.c"]
+    with pytest.raises(EcgedgeError, match=r"promise|export"):
+        build(CORES["host"], sources, [tmp_path / "c"], {}, tmp_path / "build")
 
 
 def loudest(program: Program, branch: int, weights: list[int], bias: int) -> Program:

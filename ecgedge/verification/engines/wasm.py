@@ -87,7 +87,7 @@ class WasmLibrary:
             sources = library_files(self.program) | {"library.c": harness}
             self._layered = compile_wasm(sources, EXPORTS)
         kind = layers_type(self.program, align=True)
-        beats = q if self.program.branches else q[:, :0]
+        beats = q if self.program.seen else q[:, :0]
         data, width = np.ascontiguousarray(beats).tobytes(), 0
         if self.program.context and context is not None:
             data, width = data + own_context(self.program, context).tobytes(), self.program.context

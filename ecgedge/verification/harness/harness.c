@@ -2,7 +2,7 @@
  * Runs the library on a stream of input and shows every integer: the same program on every core.
  *
  * Input: one byte that says what to do, then
- *   'n'  beats (ECGEDGE_WINDOW values; none for a program without token layers) with their context
+ *   'n'  beats (ECGEDGE_WINDOW values; none for a program that looks at none) with their context
  *        (ECGEDGE_CONTEXT values); answers each with every layer of the network
  *   'c'  windows (ECGEDGE_WINDOW int16 counts) with their context; answers with scores and label, and
  *        with the shape against a template that takes in one window after the other
@@ -16,7 +16,7 @@
 #endif
 #include "port.h"
 
-#if ECGEDGE_LAYERS
+#if ECGEDGE_SEEN
 #define BEAT ECGEDGE_WINDOW
 #else
 #define BEAT 0
@@ -53,6 +53,10 @@ static void write_layers(const ecgedge_layers *layers)
     port_write(layers->tokens, sizeof layers->tokens);
     port_write(layers->mean, sizeof layers->mean);
 #endif
+#if ECGEDGE_MEASURES
+    port_write(layers->measure_sums, sizeof layers->measure_sums);
+    port_write(layers->measures, sizeof layers->measures);
+#endif
 #if ECGEDGE_HIDDEN
     port_write(layers->hidden_sums, sizeof layers->hidden_sums);
     port_write(layers->hidden, sizeof layers->hidden);
@@ -81,7 +85,7 @@ static uint8_t take_window(const int8_t *context, int32_t *scores, int8_t *shape
     ecgedge_shape_look(&memory.window.shape, &window,
                        *context < ECGEDGE_PREMATURE_BELOW ? ECGEDGE_TAKE_PREMATURE : ECGEDGE_TAKE,
                        shape);
-#if !ECGEDGE_LAYERS
+#if !ECGEDGE_SEEN
     ecgedge_features features;
     ecgedge_look(&window, &features); /* elsewhere it is part of what follows */
 #endif

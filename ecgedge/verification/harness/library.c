@@ -12,15 +12,15 @@ uint32_t library_beat_size(void)
 }
 
 /*
- * Run the network on n beats; context: n rows of ECGEDGE_CONTEXT values. A program without token
- * layers does not look at the beats.
+ * Run the network on n beats; context: n rows of ECGEDGE_CONTEXT values. Where ECGEDGE_SEEN is 0,
+ * the beats are not looked at.
  */
 void library_network(const int8_t *beats, const int8_t *context, uint32_t n, ecgedge_layers *layers)
 {
     for (uint32_t i = 0; i < n; i++) {
         ecgedge_run(beats, context, &layers[i]);
         context += ECGEDGE_CONTEXT;
-#if ECGEDGE_LAYERS
+#if ECGEDGE_SEEN
         beats += ECGEDGE_WINDOW;
 #endif
     }

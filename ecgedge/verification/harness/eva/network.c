@@ -2,7 +2,7 @@
 #include "__fc_builtin.h"
 #include "ecgedge_network.h"
 
-#if ECGEDGE_LAYERS
+#if ECGEDGE_SEEN
 static int8_t beat[ECGEDGE_WINDOW];
 #else
 static const int8_t *const beat; /* such a program looks at none */
@@ -20,7 +20,7 @@ static void choose(int8_t *values, uint16_t count)
 int main(void)
 {
     choose(context, ECGEDGE_CONTEXT);
-#if ECGEDGE_LAYERS
+#if ECGEDGE_SEEN
     choose(beat, ECGEDGE_WINDOW);
 #endif
     ecgedge_run(beat, context, &layers);
@@ -28,6 +28,11 @@ int main(void)
     /*@ assert \subset(layers.tokens[0 .. ECGEDGE_LAYERS][0 .. ECGEDGE_TOKENS - 1]
                                     [0 .. ECGEDGE_CHANNELS - 1], (0 .. 127)); */
     /*@ assert \subset(layers.mean[0 .. ECGEDGE_CHANNELS - 1], (0 .. 127)); */
+#endif
+#if ECGEDGE_MEASURES
+    /*@ assert \subset(layers.measure_sums[0 .. ECGEDGE_MEASURES - 1],
+                       (ECGEDGE_MEASURE_LEAST .. ECGEDGE_MEASURE_GREATEST)); */
+    /*@ assert \subset(layers.measures[0 .. ECGEDGE_MEASURES - 1], (-127 .. 127)); */
 #endif
 #if ECGEDGE_HIDDEN
     /*@ assert \subset(layers.hidden[0 .. ECGEDGE_HIDDEN - 1], (-127 .. 127)); */

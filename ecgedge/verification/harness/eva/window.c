@@ -21,8 +21,8 @@ int main(void)
     choose();
     window.first = (uint16_t)Frama_C_interval(0, ECGEDGE_RING - 1);
     ecgedge_look(&window, &features);
-#if ECGEDGE_LAYERS
-    /*@ assert \subset(features.mean[0 .. ECGEDGE_CHANNELS - 1], (0 .. 127)); */
+#if ECGEDGE_SEEN
+    /*@ assert \subset(features.seen[0 .. ECGEDGE_SEEN - 1], (ECGEDGE_MEASURES ? -127 : 0 .. 127)); */
 #endif
     /*@ assert features.quality <= ECGEDGE_CLIPPED; */
     const uint8_t label = ecgedge_classify(ring, context, scores);
