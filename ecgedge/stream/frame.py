@@ -44,8 +44,9 @@ from firmware_sim.errors import EcgedgeError
 SYNC = b"\xec\xed"
 INFO, SAMPLES, BEAT, SELFTEST = 1, 2, 3, 4
 LEAD_OFF, CLIPPED, BEGINS = 1, 2, 4
-SELFTEST_RESULT, WITH_HIDDEN = struct.Struct("<?BBBii"), struct.Struct("<?BBBiiB")
-"""Of a program without a hidden layer, and with one."""
+SELFTEST_RESULT = struct.Struct("<?BBBii")
+WITH_HIDDEN, WITH_MEASURES = struct.Struct("<?BBBiiB"), struct.Struct("<?BBBiiBB")
+"""Of a program without a hidden layer, with one, and with one that takes measures in."""
 HEAD = 8
 MAX_PAYLOAD = 250
 SAMPLES_PER_FRAME = 8
@@ -109,9 +110,11 @@ def beat_frame(beat: BoardBeat) -> bytes:
 
 def selftest_frame(result: SelftestResult) -> bytes:
     """Return the frame in which a board says what its self-test found."""
+    if result.measures:
+        return frame(SELFTEST, 0, WITH_MEASURES.pack(*result))
     if result.hidden:
-        return frame(SELFTEST, 0, WITH_HIDDEN.pack(*result))
-    return frame(SELFTEST, 0, SELFTEST_RESULT.pack(*result[:-1]))
+        return frame(SELFTEST, 0, WITH_HIDDEN.pack(*result[:-1]))
+    return frame(SELFTEST, 0, SELFTEST_RESULT.pack(*result[:-2]))
 
 
 def _garbage(skipped: int, wrong: int) -> list[WireEvent]:
@@ -190,10 +193,10 @@ class FrameParser:
             label, flags, rr = struct.unpack_from("<BBH", payload)
             scores = struct.unpack_from(f"<{len(payload) // 4 - 1}i", payload, 4)
             events.append(BoardBeat(number, label, flags, rr, scores))
-        elif kind == SELFTEST and len(payload) == SELFTEST_RESULT.size:
-            events.append(SelftestResult(*SELFTEST_RESULT.unpack(payload)))
-        elif kind == SELFTEST and len(payload) == WITH_HIDDEN.size:
-            events.append(SelftestResult(*WITH_HIDDEN.unpack(payload)))
+        elif kind == SELFTEST:
+            for layout in (SELFTEST_RESULT, WITH_HIDDEN, WITH_MEASURES):
+                if len(payload) == layout.size:
+                    events.append(SelftestResult(*layout.unpack(payload)))
 
     def _samples(self, number: int, payload: bytes, events: list[WireEvent]) -> None:
         values = struct.unpack_from(f"<{(len(payload) - 1) // 2}h", payload, 1)

@@ -42,7 +42,8 @@ def difference(result: SelftestResult) -> Difference:
 
     The place counts words of four bytes through the layers that the program has: sums, one a token
     and channel; the tokens of every layer and the mean, four channels in a word; the sums of the
-    hidden layer, one a unit; its values, four in a word; scores, one a class.
+    measures, one each, and their values, four in a word; the same of the hidden layer; scores, one
+    a class.
     """
     where, packed = _place(result)
     values = (result.expected, result.actual)
@@ -72,9 +73,11 @@ def _layers(result: SelftestResult) -> list[tuple[int, bool, Callable[[int], str
             (TOKENS * (result.layers + 1), True, _token_place),
             (1, True, lambda _: "mean"),
         ]
-    hidden = result.hidden
+    measures, hidden = result.measures, result.hidden
     return [
         *found,
+        (measures, False, lambda i: f"sums of the measures, measure {i}"),
+        (-(-measures // WORD), True, lambda word: f"measures, from {WORD * word} on"),
         (hidden, False, lambda unit: f"sums of the hidden layer, unit {unit}"),
         (-(-hidden // WORD), True, lambda word: f"hidden, from unit {WORD * word} on"),
     ]

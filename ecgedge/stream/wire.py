@@ -119,6 +119,8 @@ class SelftestResult(NamedTuple):
         What should be there, and what is.
     hidden : int
         Units of the hidden layer.
+    measures : int
+        Measures of a beat, in place of token layers.
     """
 
     passed: bool
@@ -128,6 +130,7 @@ class SelftestResult(NamedTuple):
     expected: int
     actual: int
     hidden: int = 0
+    measures: int = 0
 
 
 class Garbage(NamedTuple):

@@ -65,5 +65,7 @@ uint8_t ecgedge_wire_selftest(uint8_t *frame, bool passed, const ecgedge_selftes
     memcpy(frame + HEAD + 8, &result->actual, 4);
     if (ECGEDGE_HIDDEN)
         frame[HEAD + 12] = ECGEDGE_HIDDEN;
-    return close_frame(frame, SELFTEST, ECGEDGE_HIDDEN ? 13 : 12, 0);
+    if (ECGEDGE_MEASURES) /* with which there is a hidden layer */
+        frame[HEAD + 13] = ECGEDGE_MEASURES;
+    return close_frame(frame, SELFTEST, ECGEDGE_MEASURES ? 14 : ECGEDGE_HIDDEN ? 13 : 12, 0);
 }

@@ -43,6 +43,7 @@ RAM_BYTES = 1600
 FLASH_BYTES = 12 * 1024
 BUSY = 0.05
 RHYTHM_AND_SHAPE: dict[str, object] = {"context": 12, "hidden": 8, "branches": False}
+MEASURES: dict[str, object] = {**RHYTHM_AND_SHAPE, "measures": 7}
 WEIGHTS = ("conv_table", "token_layers", "hidden_weight", "hidden_bias", "head_weight", "head_bias")
 
 
@@ -187,6 +188,8 @@ def test_a_program_without_branches_is_smaller_and_says_the_simulators_beats(
         (125, {"classes": 2, **RHYTHM_AND_SHAPE}),
         (250, RHYTHM_AND_SHAPE),
         (250, {"context": 12, "hidden": 7}),
+        (250, MEASURES),
+        (125, {**MEASURES, "measures": 16, "context": 0}),
     ],
 )
 def test_other_rates_and_shapes_compile_and_agree(

@@ -16,13 +16,24 @@ PASSED = SelftestResult(True, 0, 1, 4, 0, 0)
 
 
 def failed(
-    place: int, expected: int = 5, actual: int = 7, layers: int = 1, hidden: int = 0
+    place: int,
+    expected: int = 5,
+    actual: int = 7,
+    layers: int = 1,
+    hidden: int = 0,
+    measures: int = 0,
 ) -> SelftestResult:
-    return SelftestResult(False, place, layers, 4, expected, actual, hidden)
+    return SelftestResult(False, place, layers, 4, expected, actual, hidden, measures)
 
 
 @pytest.mark.parametrize(
-    "result", [PASSED, failed(17, -(2**31), 2**31 - 1), failed(3, layers=0, hidden=32)]
+    "result",
+    [
+        PASSED,
+        failed(17, -(2**31), 2**31 - 1),
+        failed(3, layers=0, hidden=32),
+        failed(4, layers=0, hidden=8, measures=16),
+    ],
 )
 def test_a_result_comes_out_of_its_frame_as_it_went_in(result: SelftestResult) -> None:
     assert FrameParser().feed(selftest_frame(result)) == [result]
@@ -49,6 +60,14 @@ def test_a_result_comes_out_of_its_frame_as_it_went_in(result: SelftestResult) -
         (failed(49, hidden=8), "sums of the hidden layer, unit 0"),
         (failed(58, hidden=8), "hidden, from unit 4 on"),
         (failed(59, hidden=8), "scores, class 0"),
+        (failed(0, layers=0, hidden=8, measures=7), "sums of the measures, measure 0"),
+        (failed(6, layers=0, hidden=8, measures=7), "sums of the measures, measure 6"),
+        (failed(7, layers=0, hidden=8, measures=7), "measures, from 0 on"),
+        (failed(8, layers=0, hidden=8, measures=7), "measures, from 4 on"),
+        (failed(9, layers=0, hidden=8, measures=7), "sums of the hidden layer, unit 0"),
+        (failed(17, layers=0, hidden=8, measures=7), "hidden, from unit 0 on"),
+        (failed(19, layers=0, hidden=8, measures=7), "scores, class 0"),
+        (failed(59, layers=0, hidden=32, measures=16), "hidden, from unit 28 on"),
         (failed(254), "pipeline, number of beats"),
         (failed(255), "pipeline, checksum over the beats"),
     ],
@@ -67,6 +86,12 @@ def test_hidden_values_are_four_in_a_word_and_their_sums_are_not() -> None:
     found = difference(failed(7, -1, 0x7F818101, layers=0, hidden=7))
     assert (found.expected, found.actual) == ([-1] * 4, [1, -127, -127, 127])
     assert difference(failed(6, -70_000, layers=0, hidden=7)).expected == [-70_000]
+
+
+def test_measures_are_four_in_a_word_and_their_sums_are_not() -> None:
+    program = {"layers": 0, "hidden": 8, "measures": 7}
+    assert difference(failed(6, -9_000, 9_000, **program)).actual == [9_000]
+    assert difference(failed(8, 0x00810203, **program)).expected == [3, 2, -127, 0]
 
 
 @pytest.mark.parametrize(
