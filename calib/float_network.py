@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.files import write_atomic
+from firmware_sim.formats import ONE, Q7_MAX
+from firmware_sim.measures import Measure, check_measures, measured
 from firmware_sim.prior import Prior
 from firmware_sim.program import BRANCHES, CHANNELS, CONTEXT_SIZES, TAPS, TOKEN_COUNT, segments
 
@@ -46,7 +48,7 @@ class FloatNetwork:
     token_weight : (depth, 4 out, 4 in)
     token_bias : (depth, 4)
     head_weight : (classes, inputs)
-        From the hidden units, or from mean and context side by side where there are none.
+        From the hidden units, or from the features where there are none.
     head_bias : (classes,)
     pool_gain : tuple of int, (4 branches,)
     token_gain : tuple of int, (depth,)
@@ -57,12 +59,14 @@ class FloatNetwork:
         Probabilities are softmax(logit_scale * logits).
     threshold : float or None
         Two classes: class 1 where logit1 - logit0 >= threshold.
-    hidden_weight : (units, 4 + context)
+    hidden_weight : (units, features)
     hidden_bias : (units,)
     hidden_gain : int
-        Of the layer between mean and context and the head; no units where there is none.
+        Of the layer between the features and the head; no units where there is none.
     prior : Prior or None
         How decisions of the past enter the next one; `forward` knows nothing of it.
+    measures : tuple of Measure
+        What is measured on a beat, in place of branches: the very integers of the program.
     """
 
     name: str
@@ -89,6 +93,7 @@ class FloatNetwork:
     hidden_bias: Floats = field(default_factory=lambda: np.zeros(0))
     hidden_gain: int = 0
     prior: Prior | None = None
+    measures: tuple[Measure, ...] = ()
 
     def __post_init__(self) -> None:
         """Check shapes and names, and freeze the arrays."""
@@ -103,8 +108,13 @@ class FloatNetwork:
         branches, units = len(self.conv_weight), len(self.hidden_bias)
         if branches not in (0, len(BRANCHES)) or bool(branches) != bool(depth):
             raise EcgedgeError("a network has four branches and token layers, or none of them.")
-        if not branches and not (self.context and units):
-            raise EcgedgeError("a network without branches needs a context and hidden units.")
+        if branches and self.measures:
+            raise EcgedgeError("a network has branches or measures, not both.")
+        check_measures(self.measures, self.window)
+        if not branches and not (self.features and units):
+            raise EcgedgeError(
+                "a network without branches needs measures or a context, and hidden units."
+            )
         shapes = {
             "conv_weight": (branches, CHANNELS, TAPS),
             "conv_bias": (branches, CHANNELS),
@@ -134,8 +144,8 @@ class FloatNetwork:
 
     @property
     def features(self) -> int:
-        """How many values mean and context are together."""
-        return (CHANNELS if len(self.conv_weight) else 0) + self.context
+        """How many values the mean over tokens, or the measures, and the context are together."""
+        return (CHANNELS if len(self.conv_weight) else len(self.measures)) + self.context
 
     @property
     def parameters(self) -> int:
@@ -162,14 +172,18 @@ class FloatNetwork:
         -------
         dict
             `P.pool` ... `global.pool` (n, 4, tokens) and `tokens.1` ... and `mean` and `hidden`:
-            the values *before* gain and clipping (non-negative for ReLU); `logits`.
+            the values *before* gain and clipping (non-negative for ReLU); `measures` (n,
+            measures), m / 128; `logits`.
         """
         if self.context and context is None:
             raise EcgedgeError(f"the network {self.name} needs the context of each beat.")
         found: dict[str, Floats] = {}
-        parts = (
-            [self._mean(np.asarray(x, dtype=np.float64), found)] if len(self.conv_weight) else []
-        )
+        beats = np.asarray(x, dtype=np.float64)
+        parts = [self._mean(beats, found)] if len(self.conv_weight) else []
+        if self.measures:
+            q = np.clip(np.rint(beats * ONE), -Q7_MAX, Q7_MAX).astype(np.int8)
+            found["measures"] = measured(q, self.measures) / ONE
+            parts.append(found["measures"])
         if self.context and context is not None:
             parts.append(np.asarray(context, np.float64)[:, : self.context])
         features = np.concatenate(parts, axis=1)
@@ -218,6 +232,8 @@ def save_float_network(network: FloatNetwork, path: Path) -> None:
         value = getattr(network, item.name)
         if isinstance(value, np.ndarray):
             value = value.tolist()
+        if item.name == "measures":
+            value = [asdict(measure) for measure in network.measures]
         content[item.name] = asdict(value) if isinstance(value, Prior) else value
     write_atomic(path, json.dumps(content, indent=1) + "\n")
 
@@ -251,6 +267,7 @@ def load_float_network(path: Path) -> FloatNetwork:
             content[name] = tuple(content[name])
         if content.get("prior") is not None:
             content["prior"] = Prior(**content["prior"])
+        content["measures"] = tuple(Measure(**item) for item in content.get("measures", []))
         return FloatNetwork(**content)
     except (KeyError, TypeError, ValueError) as error:
         raise EcgedgeError(f"{path} is malformed ({error}); train the student again.") from None

@@ -133,4 +133,5 @@ def quantize(network: FloatNetwork, *, threshold: int | None = None) -> Program:
         logit_scale=network.logit_scale,
         hidden=hidden,
         prior=network.prior,
+        measures=network.measures,
     )

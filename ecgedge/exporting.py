@@ -21,6 +21,7 @@ from export.card import Provenance, Result
 from export.golden import Golden, make_golden
 from firmware_sim.context import RR_SIZE
 from firmware_sim.errors import EcgedgeError
+from firmware_sim.measures import Measure
 from firmware_sim.program import Program
 from firmware_sim.program_file import load_program
 from firmware_sim.proof.certificate import certificate, what_is_wrong
@@ -156,7 +157,9 @@ def _training(run: Run) -> list[tuple[str, str]]:
 
 def _options(config: Mapping[str, Any]) -> list[str]:
     """Command-line options of what differs from the defaults of the protocol."""
-    student = student_of(config.get("branches", True), config.get("context", RR_SIZE))
+    measures = [Measure(**item) for item in config.get("measures", ())]
+    branches, context = config.get("branches", True), config.get("context", RR_SIZE)
+    student = student_of(branches, context, measures=bool(measures))
     wanted = for_protocol(str(config["protocol"]), student, task=config["task"])
     default = to_json(wanted)
     found = [f"--protocol {config['protocol']}"]
@@ -165,6 +168,8 @@ def _options(config: Mapping[str, Any]) -> list[str]:
     for key in OPTIONS:
         if key in config and config[key] != default[key]:
             found.append(f"--{key.replace('_', '-')} {config[key]}")
+    if tuple(measures) != wanted.measures:
+        found += [f"--measure '{measure}'" for measure in measures]
     if config.get("task") != get_split(wanted.protocol).task:
         found.append(f"--task {config['task']}")
     weights = {**default["imbalance"], **(config.get("imbalance") or {})}

@@ -10,6 +10,7 @@ import click
 if TYPE_CHECKING:
     from ecgedge.runs import Run
     from ecgedge.training.config import Imbalance, TrainConfig
+    from firmware_sim.measures import Measure
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
@@ -26,6 +27,15 @@ def _label_weights(
         except ValueError:
             raise click.BadParameter(f"{value!r} is not LABEL=W, for example S=8.") from None
     return found or None
+
+
+def _measures(
+    context: click.Context, option: click.Parameter, values: tuple[str, ...]
+) -> "tuple[Measure, ...] | None":
+    """Read measures."""
+    from firmware_sim.measures import read_measure
+
+    return tuple(map(read_measure, values)) or None
 
 
 _STUDENT: list[Decorator] = [
@@ -48,14 +58,26 @@ _STUDENT: list[Decorator] = [
     ),
     click.option("--lead", help="Lead by name, or first; by default that of the protocol."),
     click.option("--fs", type=click.IntRange(50, 2000), help="Samples per second [360]."),
-    click.option("--depth", type=click.IntRange(1, 3), help="Token layers [1; two classes: 3]."),
+    click.option("--depth", type=click.IntRange(1, 3), help="Token layers [segments: 1; beat: 3]."),
     click.option(
         "--student",
-        type=click.Choice(["context", "segments", "beat"]),
+        type=click.Choice(["context", "segments", "beat", "measures"]),
         help="What the student sees: rhythm and shape against the beats before; segments of the "
-        "beat and RR values; the beat alone [context; two classes: beat].",
+        "beat and RR values; segments of the beat alone; measures of the beat alone [context; two "
+        "classes: measures].",
     ),
-    click.option("--hidden", type=click.IntRange(1, 32), help="Hidden units of context [8]."),
+    click.option(
+        "--hidden", type=click.IntRange(1, 32), help="Hidden units [context: 8; measures: 12]."
+    ),
+    click.option(
+        "--measure",
+        "measures",
+        multiple=True,
+        metavar="'KIND START-STOP xGAIN'",
+        callback=_measures,
+        help="What the student measures on a beat, in place of its own choice, for example "
+        "'size 32-48 x2'; may be repeated (docs/arithmetic.md).",
+    ),
     click.option(
         "--bound",
         type=click.Choice(["l1", "tanh", "none"]),
@@ -97,7 +119,7 @@ _TRAINING: list[Decorator] = [
         "--folds",
         type=click.IntRange(0, 50),
         help="Train on all training records and choose by so many folds; 0: validation records "
-        "[context: 4; others: 0]. distill uses validation records.",
+        "[context, measures: 4; others: 0]. distill uses validation records.",
     ),
     click.option("--shift-ms", type=click.FloatRange(0), help="Augmentation: window shift [20]."),
     click.option("--wander", type=click.FloatRange(0), help="Augmentation: baseline wander [0.2]."),
@@ -127,7 +149,7 @@ _TRAINING: list[Decorator] = [
         "--weight-power",
         type=click.FloatRange(0, 2),
         help="Of class weights and of the samplers weighted and records: 1 compensates fully, 0 "
-        "not at all [context: 0.1; beat: 1; segments, or another --sampler: 0.7].",
+        "not at all [context: 0.1; beat, measures: 1; segments, or another --sampler: 0.7].",
     ),
     click.option("--weight-ratio", type=click.FloatRange(1), help="Largest weight."),
     click.option(
@@ -210,6 +232,8 @@ def _config(values: dict[str, Any]) -> "TrainConfig":
     if "fs" in given:
         given["window"] = given["fs"]
     config = for_protocol(given.pop("protocol"), given.pop("student", None), **given)
+    if "measures" in given and (config.branches or config.context):
+        raise click.UsageError("--measure belongs to --student measures; add it, or leave it out.")
     return replace(
         config,
         imbalance=_imbalance(config.imbalance, weights),

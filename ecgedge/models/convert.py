@@ -74,6 +74,7 @@ def to_float_network(student: SegmentStudent, start: int, purpose: Purpose) -> F
         mean_gain=int(student.mean_gain[start]),
         logit_scale=config.logit_scale,
         prior=purpose.prior,
+        measures=config.measures,
     )
     if config.branches and config.activation == "tanh":
         return network
@@ -99,6 +100,7 @@ def student_from_program(program: Program) -> SegmentStudent:
         hidden=0 if program.hidden is None else len(program.hidden.bias),
         conv_bound="none",
         logit_scale=program.logit_scale,
+        measures=program.measures,
     )
     student = SegmentStudent(config)
     pairs = [(student.head_weight, [program.head.weight]), (student.head_bias, [program.head.bias])]

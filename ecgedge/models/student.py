@@ -1,4 +1,7 @@
-"""The segment-aware student: about 150 bounded parameters, many starts trained as one network.
+"""The student: about 150 bounded parameters, many starts trained as one network.
+
+It sees a beat through convolutions over its segments, through measures, or through its context
+alone.
 
 Everything is computed in the units of the integer program: a beat is its Q0.7 integers, a weight w
 counts 128 w, an activation 0 ... 128. The float network and the integer program are then one
@@ -9,6 +12,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -25,6 +29,7 @@ from ecgedge.models.pooling import TAPS, accumulators, relu_pool, tanh_pool
 from ecgedge.models.rounding import whole_weights
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.formats import FRACTION_BITS
+from firmware_sim.measures import Measure, check_measures, measured
 from firmware_sim.program import (
     BRANCHES,
     CHANNELS,
@@ -60,9 +65,9 @@ class StudentConfig:
     context : int
         0, 5 (RR context) or 12 values of `firmware_sim.context`.
     branches : bool
-        False for a student that sees the beat through its context alone.
+        False for a student that measures the beat, or sees it through its context alone.
     hidden : int
-        Units between mean and context, side by side, and the head; 0 for none.
+        Units between the features and the head; 0 for none.
     conv_bound : str
         "l1": sum(|w|) + |b| <= 1 per channel; "tanh": each weight by itself; "none": no bounds at
         all, also not on linear layers.
@@ -75,6 +80,8 @@ class StudentConfig:
     weight_noise : float
         Standard deviation of the noise on weights and biases while training; 1 is the largest
         weight.
+    measures : tuple of Measure
+        What is measured on the beat, in place of branches.
     """
 
     window: int = 360
@@ -89,6 +96,7 @@ class StudentConfig:
     dropout: float = 0.0
     logit_scale: int = 8
     weight_noise: float = 0.0
+    measures: tuple[Measure, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built."""
@@ -107,13 +115,18 @@ class StudentConfig:
             raise EcgedgeError(
                 f"hidden is {self.hidden}; a student has 0 to {LIMITS['hidden'][1]} hidden units."
             )
-        if not self.branches and not (self.context and self.hidden):
-            raise EcgedgeError("a student without branches needs a context and hidden units.")
+        if self.branches and self.measures:
+            raise EcgedgeError("a student has branches or measures, not both.")
+        check_measures(self.measures, self.window)
+        if not self.branches and not (self.features and self.hidden):
+            raise EcgedgeError(
+                "a student without branches needs measures or a context, and hidden units."
+            )
 
     @property
     def features(self) -> int:
-        """How many values the mean over tokens and the context are together."""
-        return (CHANNELS if self.branches else 0) + self.context
+        """How many values the mean over tokens, or the measures, and the context are together."""
+        return (CHANNELS if self.branches else len(self.measures)) + self.context
 
     @property
     def branch_names(self) -> tuple[str, ...]:
@@ -131,7 +144,7 @@ class Weights:
     """Weights and biases of all layers in units of 1/128, after their bounds; leading axis starts.
 
     `conv` is (starts, 4 branches, 4 channels, 4 taps), `tokens` (starts, depth, 4, 4), `hidden`
-    (starts, units, 4 + context), `head` (starts, classes, inputs); each bias lacks the last axis.
+    (starts, units, features), `head` (starts, classes, inputs); each bias lacks the last axis.
     What a student does not have is an axis of length 0.
     """
 
@@ -146,7 +159,7 @@ class Weights:
 
 
 class SegmentStudent(nn.Module):
-    """P, QRS, T and global branches, pooled into eight tokens, token layers, mean, head.
+    """Branches over P, QRS, T and the whole, eight tokens, token layers, mean; or measures; head.
 
     Parameters
     ----------
@@ -272,14 +285,17 @@ class SegmentStudent(nn.Module):
         -------
         dict of str to Tensor
             `P.pool` ... (starts, 4, batch, tokens), `tokens.0` ... (starts, 4, batch, 8), `mean`
-            (starts, batch, 4), `hidden` (starts, batch, units), `scores` (starts, batch, classes),
-            in units of 1/128 and 2^-14; what the student does not have is left out.
+            (starts, batch, 4); or `measures` (starts, batch, measures); `hidden` (starts, batch,
+            units), `scores` (starts, batch, classes), in units of 1/128 and 2^-14; what the student
+            does not have is left out.
         """
         if fixed and self.config.activation != "relu":
             raise EcgedgeError("tanh activations are a float comparison; use relu for integers.")
         w = self._noisy(self.rounded() if fixed else self.bounded())
         found = self._tokens(q, w, fixed) if self.config.branches else {}
-        features = self._features(found.get("mean"), context, len(q))
+        if self.config.measures:
+            found["measures"] = self._measures(q)
+        features = self._features(found.get("mean", found.get("measures")), context, len(q))
         if self.config.hidden:
             bias = ONE * w.hidden_bias.unsqueeze(1)
             sums = torch.baddbmm(bias, features, w.hidden.transpose(1, 2))
@@ -288,6 +304,11 @@ class SegmentStudent(nn.Module):
         bias = ONE * w.head_bias.unsqueeze(1)
         found["scores"] = torch.baddbmm(bias, features, w.head.transpose(1, 2))
         return found
+
+    def _measures(self, q: Tensor) -> Tensor:
+        """Measure beats as the program does: there is nothing to be trained or to be rounded."""
+        found = measured(q.cpu().numpy().astype(np.int8), self.config.measures)
+        return torch.from_numpy(found).to(q).expand(self.starts, -1, -1)
 
     def _noisy(self, w: Weights) -> Weights:
         """Add what analog hardware may add to its weights, in training only."""
@@ -350,11 +371,11 @@ class SegmentStudent(nn.Module):
         kept = tokens.new_empty(tokens.shape[0], 1, tokens.shape[2], TOKEN_COUNT)
         return tokens * kept.bernoulli_(1 - share) / (1 - share)
 
-    def _features(self, mean: Tensor | None, context: Tensor | None, beats: int) -> Tensor:
-        """Put mean and context side by side: (starts, batch, features)."""
+    def _features(self, seen: Tensor | None, context: Tensor | None, beats: int) -> Tensor:
+        """Put mean or measures and context side by side: (starts, batch, features)."""
         parts = []
-        if mean is not None:
-            parts.append(nn.functional.dropout(mean, self.config.dropout, self.training))
+        if seen is not None:
+            parts.append(nn.functional.dropout(seen, self.config.dropout, self.training))
         if self.config.context:
             if context is None:
                 raise EcgedgeError("this student needs the context of each beat.")

@@ -41,6 +41,7 @@ def build(config: TrainConfig) -> nn.Module:
             dropout=config.dropout,
             logit_scale=config.logit_scale,
             weight_noise=config.weight_noise,
+            measures=config.measures,
         )
         return STUDENTS[config.model](student, config.restarts)
     if config.model in TEACHERS:

@@ -8,6 +8,7 @@ from ecgedge.data.labels import label_map
 from ecgedge.data.splits import get_split
 from firmware_sim.context import CONTEXT_SIZE, RR_SIZE
 from firmware_sim.errors import EcgedgeError
+from firmware_sim.measures import Measure, read_measure
 from firmware_sim.prior import Prior
 from firmware_sim.program import LIMITS
 
@@ -164,6 +165,8 @@ class TrainConfig:
         as analog or optical values.
     prior : Prior or None
         How decisions of the past enter the next one; of the program, and not trained.
+    measures : tuple of Measure
+        What a student without branches measures on a beat.
     seed : int
         Within 0 to 2^31 - 1.
     device : str
@@ -204,6 +207,7 @@ class TrainConfig:
     calibration: str = "percentile"
     weight_noise: float = 0.0
     prior: Prior | None = None
+    measures: tuple[Measure, ...] = ()
     seed: int = 0
     device: str = "auto"
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -257,7 +261,7 @@ class TrainConfig:
     @property
     def looks(self) -> bool:
         """Whether the model looks at beats, and not at their context alone."""
-        return self.branches or self.model != "student"
+        return self.branches or bool(self.measures) or self.model != "student"
 
     @property
     def context_values(self) -> int:
@@ -281,7 +285,24 @@ class TrainConfig:
 FUSION_WEIGHT = {"F": 2.0}
 """Of `segments`: fusion beats are too few to be learned, their full weight would only cost N."""
 
-CONTEXT, SEGMENTS, BEAT = "context", "segments", "beat"
+BEAT_MEASURES = tuple(
+    read_measure(text)
+    for text in (
+        "steepest 19-43",
+        "level 28-36 x2",
+        "change 33-37 x4",
+        "size 32-48 x2",
+        "level 36-44 x2",
+        "size 0-16 x2",
+        "change 9-17 x4",
+        "size 56-60 x2",
+    )
+)
+"""Chosen by forward selection over folds of the training records of `replica` (docs/accuracy.md):
+steepest slope and level of the QRS complex, and how it ends; ST segment and T wave, twice; what
+comes long before the R peak, twice; and what comes long after it."""
+
+CONTEXT, SEGMENTS, BEAT, MEASURES = "context", "segments", "beat", "measures"
 STUDENTS: dict[str, dict[str, Any]] = {
     CONTEXT: {
         "branches": False,
@@ -302,6 +323,16 @@ STUDENTS: dict[str, dict[str, Any]] = {
         "depth": 3,
         "context": 0,
         "epochs": 30,
+        "imbalance": Imbalance(class_weights=False, sampler="records", power=1.0),
+    },
+    MEASURES: {
+        "branches": False,
+        "context": 0,
+        "measures": BEAT_MEASURES,
+        "hidden": 12,
+        "learning_rate": 2e-2,
+        "epochs": 30,
+        "folds": 4,
         "imbalance": Imbalance(class_weights=False, sampler="records", power=1.0),
     },
 }
@@ -341,13 +372,13 @@ def prior_of(text: str) -> Prior | None:
 
 def usual_student(task: str) -> str:
     """Return the student that a task starts from: two classes are told from the beat alone."""
-    return BEAT if len(label_map(task).labels) == 2 else CONTEXT
+    return MEASURES if len(label_map(task).labels) == 2 else CONTEXT
 
 
-def student_of(branches: bool, context: int) -> str:
-    """Name the student that has branches or not, and so many context values."""
+def student_of(branches: bool, context: int, *, measures: bool = False) -> str:
+    """Name the student that has branches, measures or neither, and so many context values."""
     if not branches:
-        return CONTEXT
+        return MEASURES if measures else CONTEXT
     return SEGMENTS if context else BEAT
 
 
@@ -396,6 +427,7 @@ def from_json(content: dict[str, Any]) -> TrainConfig:
         values["imbalance"] = Imbalance(**values["imbalance"])
         if values.get("prior") is not None:
             values["prior"] = Prior(**values["prior"])
+        values["measures"] = tuple(Measure(**item) for item in values.get("measures", ()))
         return TrainConfig(**values)
     except (KeyError, TypeError) as error:
         raise EcgedgeError(

@@ -17,7 +17,8 @@ Layers = dict[str, NDArray[np.int32]]
 
 def _beat_first(name: str, value: Tensor) -> Tensor:
     """Take the only start; pools and tokens are (4, beats, tokens) inside the student."""
-    return value[0] if name in ("mean", "hidden", "scores") else value[0].transpose(0, 1)
+    flat = ("mean", "measures", "hidden", "scores")
+    return value[0] if name in flat else value[0].transpose(0, 1)
 
 
 @torch.inference_mode()
@@ -41,7 +42,8 @@ def integer_layers(student: SegmentStudent, q: Integers, context: Integers | Non
     conv = student.convolutions(beats, 0) if student.config.branches else {}
     rest = {n: _beat_first(n, v) for n, v in student.trace(beats, rhythm, fixed=True).items()}
     last = {name: rest.pop(name) for name in ("hidden", "scores") if name in rest}
-    found: Layers = {"beat": q.astype(np.int32)} if student.config.branches else {}
+    looks = student.config.branches or student.config.measures
+    found: Layers = {"beat": q.astype(np.int32)} if looks else {}
     for name, value in (conv | rest).items():
         found[name] = value.numpy().astype(np.int32)
     if student.config.context and context is not None:

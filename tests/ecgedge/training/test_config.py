@@ -50,14 +50,15 @@ def test_protocols_bring_task_lead_and_student() -> None:
     main, replica = for_protocol("ds1-ds2"), for_protocol("replica")
     assert (main.task, main.lead, main.branches, main.context) == ("nsvf", "MLII", False, 12)
     assert (replica.task, replica.lead) == ("symbol-binary", "first")
-    assert (replica.depth, replica.context) == (3, 0)
+    assert (replica.branches, replica.context, len(replica.measures)) == (False, 0, 8)
 
 
 def test_students_have_names() -> None:
     for name in STUDENTS:
         config = for_protocol("ds1-ds2", name)
-        assert student_of(config.branches, config.context) == name
-    with pytest.raises(EcgedgeError, match="context, segments, beat"):
+        measures = bool(config.measures)
+        assert student_of(config.branches, config.context, measures=measures) == name
+    with pytest.raises(EcgedgeError, match="context, segments, beat, measures"):
         for_protocol("ds1-ds2", "forest")
 
 

@@ -163,4 +163,5 @@ def test_noise_on_the_weights_changes_what_is_learned(
 def test_students_that_stay_floats_have_no_folds() -> None:
     assert not replace(for_protocol("ds1-ds2"), bound="none").refits
     assert for_protocol("ds1-ds2").refits
-    assert not for_protocol("replica").refits
+    assert for_protocol("replica").refits
+    assert not for_protocol("replica", "beat").refits
