@@ -76,7 +76,7 @@ int32_t ecgedge_measure_sum(uint_fast8_t index, const int16_t *bins)
     ECGEDGE_COPY(&m, &measures[index], sizeof m);
     const int16_t *bin = bins + m.first;
     measure_sum found = m.kind & EXTREME ? INT16_MIN : 0;
-    for (; m.count; m.count--) {
+    for (uint_fast8_t n = m.count; n; n--) {
         int16_t value = *bin++;
         if (m.kind & STEPS)
             value = (int16_t)(*bin - value);

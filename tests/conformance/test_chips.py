@@ -124,7 +124,7 @@ def test_programs_of_other_shapes(core: str, shape: dict[str, object]) -> None:
 def test_every_kind_of_measure_in_both_widths(core: str, kind: str, bits: int) -> None:
     """On the beats that drive it to its bounds; each for itself, ties of the shift among them."""
     window = 360 if bits == 32 else 125
-    steps = KINDS_OF_MEASURES[kind].steps
+    steps = int(KINDS_OF_MEASURES[kind].steps)
     ends = [(steps, BINS), (steps, 1 + steps), (BINS - 1, BINS), (29, 31), (7, 40)]
     measures = tuple(Measure(kind, *pair, gain=i % 2) for i, pair in enumerate(ends))
     if bits == 32:  # which its neighbour needs

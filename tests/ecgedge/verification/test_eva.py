@@ -22,6 +22,7 @@ from ecgedge.verification.eva import (
 )
 from ecgedge.zoo import shipped_bundles
 from firmware_sim.errors import EcgedgeError
+from firmware_sim.measures import Measure
 from firmware_sim.prior import Prior
 from firmware_sim.program import Program
 from firmware_sim.program_file import load_program
@@ -36,6 +37,8 @@ SHAPES = {
     "two labels, three layers": {"window": 250, "classes": 2, "context": 0, "depth": 3},
     "wide accumulators": {"window": 125, "classes": 5, "bound": "tanh", "depth": 2},
     "500 Hz": {"window": 500},
+    "measures, rhythm and shape": {**RHYTHM_AND_SHAPE, "measures": 16},
+    "measures at 125 Hz": {**RHYTHM_AND_SHAPE, "window": 125, "context": 0, "measures": 7},
 }
 every_target = pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 
@@ -123,7 +126,7 @@ def test_no_alarm_in_windows_of_counts(
     program = random_program(17, **shape)  # type: ignore[arg-type]
     run = analyze(library(program, tmp_path), "window", target)
     assert run.alarms == ()
-    assert run.assertions == 2 + bool(program.branches)
+    assert run.assertions == 2 + bool(program.seen)
 
 
 @pytest.mark.slow
@@ -236,6 +239,33 @@ def test_tokens_that_are_said_to_fit_16_bits_raise_an_alarm(tmp_path: Path) -> N
     run = analyze(library(program, tmp_path, **lie), "network", AVR)
     assert run.alarms[0].file == "ecgedge_network.c"
     assert "signed overflow" in run.alarms[0].text
+
+
+@pytest.mark.slow
+@needs("frama-c")
+@pytest.mark.parametrize("target", [PLAIN, AVR], ids=lambda target: target.name)
+def test_measures_that_are_said_to_fit_16_bits_raise_an_alarm(
+    target: Target, tmp_path: Path
+) -> None:
+    measures = (Measure("level", 0, 60),)
+    program = random_program(17, context=0, hidden=2, branches=False, measures=1)
+    lie = {"MEASURE_BITS": "16", "MEASURE_LEAST": "-32768", "MEASURE_GREATEST": "32767"}
+    folder = library(program.replace(measures=measures), tmp_path, **lie)
+    run = analyze(without_promises(folder), "network", target)
+    assert run.alarms[0].file == "ecgedge_measures.c"
+    assert "signed" in run.alarms[0].text
+
+
+@pytest.mark.slow
+@needs("frama-c")
+def test_a_measure_beyond_its_bins_raises_an_alarm(tmp_path: Path) -> None:
+    measures = (Measure("change", 20, 40),)
+    program = random_program(17, context=0, hidden=2, branches=False, measures=1)
+    folder = library(program.replace(measures=measures), tmp_path, MEASURED_BINS="20")
+    run = analyze(without_promises(folder), "network", PLAIN)
+    assert any(word in alarm.text for alarm in run.alarms for word in ("out of bounds", "valid")), (
+        run.alarms
+    )
 
 
 @pytest.mark.slow
