@@ -70,27 +70,27 @@ void ecgedge_bins_of(const int8_t *beat, int16_t *bins)
     }
 }
 
-int32_t ecgedge_measure_sum(uint_fast8_t index, const int16_t *bins)
+ECGEDGE_SELDOM int32_t ecgedge_measure_sum(uint_fast8_t index, const int16_t *bins)
 {
-    measure m;
-    ECGEDGE_COPY(&m, &measures[index], sizeof m);
-    const int16_t *bin = bins + m.first;
-    measure_sum found = m.kind & EXTREME ? INT16_MIN : 0;
-    for (uint_fast8_t n = m.count; n; n--) {
+    const measure *own = &measures[index];
+    const uint8_t kind = ECGEDGE_UINT8_AT(&own->kind);
+    const int16_t *bin = bins + ECGEDGE_UINT8_AT(&own->first);
+    measure_sum found = kind & EXTREME ? INT16_MIN : 0;
+    for (uint_fast8_t n = ECGEDGE_UINT8_AT(&own->count); n; n--) {
         int16_t value = *bin++;
-        if (m.kind & STEPS)
+        if (kind & STEPS)
             value = (int16_t)(*bin - value);
-        if (m.kind & NEGATIVE || (m.kind & ABSOLUTE && value < 0))
+        if (kind & NEGATIVE || (kind & ABSOLUTE && value < 0))
             value = (int16_t)-value;
-        if (!(m.kind & EXTREME))
+        if (!(kind & EXTREME))
             found = (measure_sum)(found + value);
         else if (value > found)
             found = value;
     }
-    return m.kind & NEGATIVE ? -found : found;
+    return kind & NEGATIVE ? -found : found;
 }
 
-int8_t ecgedge_measure_value(uint_fast8_t index, int32_t sum)
+ECGEDGE_SELDOM int8_t ecgedge_measure_value(uint_fast8_t index, int32_t sum)
 {
     return ecgedge_round_q7(sum, ECGEDGE_UINT8_AT(&measures[index].shift));
 }
