@@ -67,7 +67,7 @@ _STUDENT: list[Decorator] = [
         "classes: measures].",
     ),
     click.option(
-        "--hidden", type=click.IntRange(1, 32), help="Hidden units [context: 8; measures: 12]."
+        "--hidden", type=click.IntRange(1, 32), help="Hidden units of context and measures [8]."
     ),
     click.option(
         "--measure",
@@ -149,7 +149,7 @@ _TRAINING: list[Decorator] = [
         "--weight-power",
         type=click.FloatRange(0, 2),
         help="Of class weights and of the samplers weighted and records: 1 compensates fully, 0 "
-        "not at all [context: 0.1; beat, measures: 1; segments, or another --sampler: 0.7].",
+        "not at all [context: 0.1; measures: 0.5; beat: 1; segments, or another --sampler: 0.7].",
     ),
     click.option("--weight-ratio", type=click.FloatRange(1), help="Largest weight."),
     click.option(
