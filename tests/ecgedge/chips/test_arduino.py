@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ecgedge.chips.arduino import Sketch
 from ecgedge.chips.cores import find_core
 from ecgedge.chips.sizes import output_of
 from ecgedge.stream.frame import FrameParser
+from ecgedge.stream.selftest import difference
 from ecgedge.stream.text_formats import SparkfunParser
 from ecgedge.stream.wire import (
     Begins,
@@ -205,7 +207,7 @@ def test_other_rates_and_shapes_compile_and_agree(
     assert abs(of(events, Info)[0].rate_hz / fs - 1) < 1e-4
 
 
-def weight_places(elf: Path) -> list[int]:
+def weight_places(elf: Path, names: Sequence[str] = WEIGHTS) -> list[int]:
     """Offsets in an ELF file of every byte of weights and biases."""
     avr = find_core("avr")
     text = re.search(r"\.text\s+PROGBITS\s+(\w+)\s+(\w+)", output_of(avr, "readelf", "-SW", elf))
@@ -214,7 +216,7 @@ def weight_places(elf: Path) -> list[int]:
     places = []
     for line in output_of(avr, "nm", "-S", elf).splitlines():
         address, *size, _, name = line.split()
-        if size and name.split(".")[0] in WEIGHTS:
+        if size and name.split(".")[0] in names:
             first = offset + int(address, 16)
             places += range(first, first + int(size[0], 16))
     return places
@@ -236,3 +238,28 @@ def test_flipped_bits_of_weights_in_the_flash_are_found(
         (result,) = of(parsed(run_uno(tmp_path / "flipped.elf", codes, b"t").data), SelftestResult)
         found.append(not result.passed)
     assert sum(found) >= (38 if branches else 40)
+
+
+def test_a_board_with_measures_says_where_its_self_test_fails(
+    excerpt: Path, tmp_path: Path
+) -> None:
+    program = random_program(18, **MEASURES)  # type: ignore[arg-type]
+    elf, codes = sketch_of(program, tmp_path).elf, codes_of(excerpt, "208", 0.1)
+
+    def result_with(place: int, bit: int) -> SelftestResult:
+        data = bytearray(elf.read_bytes())
+        data[place] ^= bit
+        (tmp_path / "flipped.elf").write_bytes(data)
+        (result,) = of(parsed(run_uno(tmp_path / "flipped.elf", codes, b"t").data), SelftestResult)
+        assert isinstance(result, SelftestResult)
+        return result
+
+    result = result_with(weight_places(elf)[0], 0)
+    assert (result.passed, result.layers, result.hidden, result.measures) == (True, 0, 8, 7)
+    for i, shift in ((0, "measures, from 0 on"), (6, "measures, from 4 on")):
+        first = weight_places(elf, ["measures"])[4 * i]  # kind, first bin, how many, shift
+        changed = difference(result_with(first, 1))
+        assert changed.where == f"sums of the measures, measure {i}"
+        assert difference(result_with(first + 3, 1)).where == shift
+    row = weight_places(elf, ["hidden_weight"])[program.features * 5]
+    assert difference(result_with(row, 1)).where == "sums of the hidden layer, unit 5"
