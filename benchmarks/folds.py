@@ -10,6 +10,7 @@ held-out beats.
     python benchmarks/folds.py --without 8 --deal 1
     python benchmarks/folds.py --prior S,4,6
     python benchmarks/folds.py --imbalance '{"power": 0.7, "ratio": 8}'
+    python benchmarks/folds.py --protocol replica --measure 'steepest 19-43' --measure 'size 32-48'
 """
 
 import json
@@ -32,6 +33,7 @@ from ecgedge.training.loop import Fit, Phase, run_phase
 from ecgedge.training.refit import assign_folds
 from ecgedge.training.validation import logits_of
 from firmware_sim.context import CONTEXT_SIZE
+from firmware_sim.measures import read_measure
 from firmware_sim.prior import in_sequence
 
 CPU = torch.device("cpu")
@@ -72,6 +74,7 @@ def fit_float(config: TrainConfig, rest: Examples, loss: nn.Module | None = None
     multiple=True,
     help="A context value that is always 0; may be repeated.",
 )
+@click.option("--measure", "measures", multiple=True, help="As `ecgedge train --measure`.")
 @click.option("--set", "changes", default="{}", help="Fields of TrainConfig, as JSON.")
 @click.option("--imbalance", default="{}", help="Fields of Imbalance, as JSON.")
 @click.option("--prior", help="As `ecgedge train --prior`.")
@@ -83,6 +86,7 @@ def main(
     folds: int,
     deal: int,
     without: tuple[int, ...],
+    measures: tuple[str, ...],
     changes: str,
     imbalance: str,
     prior: str | None,
@@ -95,6 +99,8 @@ def main(
         imbalance=replace(config.imbalance, **json.loads(imbalance)),
         augmentation=replace(config.augmentation, **json.loads(augmentation)),
     )
+    if measures:
+        config = replace(config, measures=tuple(map(read_measure, measures)))
     if prior is not None:
         config = replace(config, prior=prior_of(prior))
     torch.set_num_threads(1)
