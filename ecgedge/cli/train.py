@@ -149,7 +149,7 @@ _TRAINING: list[Decorator] = [
         "--weight-power",
         type=click.FloatRange(0, 2),
         help="Of class weights and of the samplers weighted and records: 1 compensates fully, 0 "
-        "not at all [context: 0.1; measures: 0.5; beat: 1; segments, or another --sampler: 0.7].",
+        "not at all [context: 0.1; beat, measures: 1; segments, or another --sampler: 0.7].",
     ),
     click.option("--weight-ratio", type=click.FloatRange(1), help="Largest weight."),
     click.option(
