@@ -2,7 +2,7 @@
 
 python benchmarks/kernels.py [PROGRAM] [--cores NAME ...] [--levels 2 3] [--json]
 
-PROGRAM is a bundle, a program.json or the name of a shipped program (beat-150). The network runs
+PROGRAM is a bundle, a program.json or the name of a shipped program (rhythm-140). The network runs
 on normalized beats (`ecgedge_run`): the hardest ones of the program, random ones and square waves.
 The counts are those of the emulators: instructions on Cortex-M, cycles on AVR. The results are
 compared with the simulator's before they are counted as such.
@@ -125,7 +125,7 @@ def show(costs: Iterable[Cost]) -> None:
 def main() -> None:
     """Measure every kernel on every core."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("program", nargs="?", default="beat-150")
+    parser.add_argument("program", nargs="?", default="rhythm-140")
     parser.add_argument("--cores", nargs="+", default=list(EMULATED), choices=EMULATED)
     parser.add_argument("--kernels", nargs="+", default=list(KERNELS), choices=list(KERNELS))
     parser.add_argument(

@@ -189,7 +189,7 @@ def main() -> None:
     """Compare on every core at every level."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("peer", type=Path)
-    parser.add_argument("bundle", nargs="?", default="beat-150")
+    parser.add_argument("bundle", nargs="?", default="rhythm-140")
     parser.add_argument("--cores", nargs="+", default=list(CORES), choices=list(CORES))
     parser.add_argument("--levels", nargs="+", default=["2", "3"], choices=["2", "3", "s"])
     parser.add_argument("--json", action="store_true")

@@ -34,6 +34,11 @@ typedef int32_t measure_sum;
 #define ENTRY(kind, first, count, shift) {kind, first, count, shift},
 static const measure measures[ECGEDGE_MEASURES] ECGEDGE_TABLE = {ECGEDGE_MEASURE_LIST(ENTRY)};
 
+/* What no measure of the program is costs nothing. */
+#define OR_KIND(kind, first, count, shift) | (kind)
+enum { USED = 0 ECGEDGE_MEASURE_LIST(OR_KIND) };
+#define IS(flag) (USED & (flag) && kind & (flag))
+
 /* Does each stay within the bins, and its sum, rounded, within the bounds that the proof gave? */
 #define STEP(kind) ((kind) & STEPS ? 1 : 0)
 #define TERMS(kind, count) ((kind) & EXTREME ? 1 : (count))
@@ -75,19 +80,19 @@ ECGEDGE_SELDOM int32_t ecgedge_measure_sum(uint_fast8_t index, const int16_t *bi
     const measure *own = &measures[index];
     const uint8_t kind = ECGEDGE_UINT8_AT(&own->kind);
     const int16_t *bin = bins + ECGEDGE_UINT8_AT(&own->first);
-    measure_sum found = kind & EXTREME ? INT16_MIN : 0;
+    measure_sum found = IS(EXTREME) ? INT16_MIN : 0;
     for (uint_fast8_t n = ECGEDGE_UINT8_AT(&own->count); n; n--) {
         int16_t value = *bin++;
-        if (kind & STEPS)
+        if (IS(STEPS))
             value = (int16_t)(*bin - value);
-        if (kind & NEGATIVE || (kind & ABSOLUTE && value < 0))
+        if (IS(NEGATIVE) || (IS(ABSOLUTE) && value < 0))
             value = (int16_t)-value;
-        if (!(kind & EXTREME))
+        if (!IS(EXTREME))
             found = (measure_sum)(found + value);
         else if (value > found)
             found = value;
     }
-    return kind & NEGATIVE ? -found : found;
+    return IS(NEGATIVE) ? -found : found;
 }
 
 ECGEDGE_SELDOM int8_t ecgedge_measure_value(uint_fast8_t index, int32_t sum)

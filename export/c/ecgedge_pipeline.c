@@ -97,10 +97,13 @@ static ECGEDGE_SELDOM void look_at(ecgedge_state *state, ecgedge_time peak, ecge
 #endif
 }
 
+/* Whether a beat waits for the R peak after it: never in a program without context. */
+#define WAITS(pending) (ECGEDGE_CONTEXT && (pending)->waits)
+
 /* Sample at which the label of a beat can be known. */
 static ecgedge_time due_at(const ecgedge_pending *pending)
 {
-    if (pending->waits && !ecgedge_reached(pending->deadline, pending->complete_at))
+    if (WAITS(pending) && !ecgedge_reached(pending->deadline, pending->complete_at))
         return pending->deadline;
     return pending->complete_at;
 }
@@ -122,7 +125,7 @@ static void forget_after(ecgedge_pending *pending)
 /* Tell a beat that an R peak follows it. After the deadline the interval stays saturated. */
 static ECGEDGE_SELDOM void follows(ecgedge_pending *pending, ecgedge_time peak, ecgedge_time now)
 {
-    if (!ECGEDGE_CONTEXT || !pending->waits)
+    if (!WAITS(pending))
         return;
     pending->waits = false;
     if (ecgedge_reached(now, pending->deadline)) {
@@ -138,11 +141,13 @@ static void await(ecgedge_pending *pending, const ecgedge_rhythm *rhythm, ecgedg
 {
     const ecgedge_time complete = (ecgedge_time)(peak + AFTER_PEAK);
     pending->sample = peak;
-    pending->slow = rhythm->slow;
+    if (ECGEDGE_CONTEXT)
+        pending->slow = rhythm->slow;
     pending->complete_at = ecgedge_reached(complete, now) ? now : complete;
     pending->waits = ECGEDGE_CONTEXT && pending->slow;
-    memset(pending->context, 0, sizeof pending->context);
-    if (pending->waits) {
+    if (ECGEDGE_CONTEXT)
+        memset(pending->context, 0, sizeof pending->context);
+    if (WAITS(pending)) {
         const unsigned timeout = ecgedge_rhythm_timeout(pending->slow);
         ecgedge_rhythm_context(rhythm, pending->context);
         set_after(pending, timeout); /* until it is known */
@@ -162,7 +167,8 @@ static ECGEDGE_SELDOM void add(ecgedge_state *state, ecgedge_time before, bool l
         rr = ecgedge_span(before, peak);
         if (rr > ECGEDGE_INTERVAL_MAX)
             rr = ECGEDGE_INTERVAL_MAX;
-        ecgedge_rhythm_after(&state->rhythm, rr);
+        if (ECGEDGE_CONTEXT)
+            ecgedge_rhythm_after(&state->rhythm, rr);
     }
     state->has_beat = true;
     if (!window_is_whole(state, peak) || state->waiting == ECGEDGE_PENDING)
@@ -205,7 +211,11 @@ static ECGEDGE_SELDOM void release(ecgedge_state *state, ecgedge_beat *beat)
     beat->sample = number - ecgedge_span(first->sample, (ecgedge_time)number);
     beat->decided_at = number;
     beat->rr = first->rr;
+#if ECGEDGE_CONTEXT
     memcpy(beat->context, first->context, ECGEDGE_RHYTHM_VALUES);
+#else
+    memset(beat->context, 0, sizeof beat->context);
+#endif
 #if ECGEDGE_SHAPE_VALUES
     memcpy(beat->context + ECGEDGE_RHYTHM_VALUES, first->features.shape, ECGEDGE_SHAPE_VALUES);
 #endif
@@ -240,7 +250,7 @@ bool ecgedge_flush(ecgedge_state *state, ecgedge_beat *beat)
 {
     ecgedge_pending *first = &state->pending[0];
     if (state->waiting && first->computed) {
-        if (first->waits && !ecgedge_reached(due_at(first), ecgedge_now(state)))
+        if (WAITS(first) && !ecgedge_reached(due_at(first), ecgedge_now(state)))
             forget_after(first); /* what comes after it will not be known */
         release(state, beat);
         return true;
