@@ -28,6 +28,12 @@ def test_a_module_is_sent_in_less_than_4_kb(name: str) -> None:
 
 
 @needs(*TOOLS)
+def test_the_program_of_measures_has_less_than_4_kb_unpacked() -> None:
+    module = model_wasm(load_program(shipped_bundles()["beat-150"] / "program.json"))
+    assert len(module) < 4000
+
+
+@needs(*TOOLS)
 def test_a_module_is_the_same_every_time() -> None:
     program = random_program(3, window=125)
     module = model_wasm(program)

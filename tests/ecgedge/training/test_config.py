@@ -50,7 +50,7 @@ def test_protocols_bring_task_lead_and_student() -> None:
     main, replica = for_protocol("ds1-ds2"), for_protocol("replica")
     assert (main.task, main.lead, main.branches, main.context) == ("nsvf", "MLII", False, 12)
     assert (replica.task, replica.lead) == ("symbol-binary", "first")
-    assert (replica.branches, replica.context, len(replica.measures)) == (False, 0, 8)
+    assert (replica.branches, replica.context, len(replica.measures)) == (False, 0, 4)
 
 
 def test_students_have_names() -> None:
