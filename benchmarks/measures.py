@@ -195,7 +195,9 @@ def choose(
 @click.option("--count", type=click.IntRange(1, 16), default=6, show_default=True)
 @click.option("--deals", type=click.IntRange(1), default=4, show_default=True)
 @click.option("--nested", is_flag=True, help="Score choices on records that did not choose.")
-@click.option("--outer", default=0, show_default=True, help="Deal of the records kept out.")
+@click.option(
+    "--outer", type=click.IntRange(0), default=0, show_default=True, help="Deal of those kept out."
+)
 def main(data: Path | None, count: int, deals: int, nested: bool, outer: int) -> None:
     """Choose measures by folds over the training records of `replica`."""
     torch.set_num_threads(1)

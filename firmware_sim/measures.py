@@ -92,8 +92,10 @@ class Measure:
             if isinstance(value, bool) or not isinstance(value, int):
                 raise EcgedgeError(f"{name} of a measure is {value!r}, not an integer.")
         if not int(KINDS[self.kind].steps) <= self.start < self.stop <= BINS:
+            first = int(KINDS[self.kind].steps)
             raise EcgedgeError(
-                f"a measure {self.kind} cannot span the bins {self.start} to {self.stop} of {BINS}."
+                f"a measure {self.kind} cannot span {self.start}-{self.stop}: bins begin with "
+                f"{first}, end with {BINS}, and the end comes after the beginning."
             )
         if not 0 <= self.gain <= MAX_GAIN:
             raise EcgedgeError(f"the gain of a measure is {self.gain}, not in 0 ... {MAX_GAIN}.")
@@ -138,7 +140,9 @@ def read_measure(text: str) -> Measure:
         if not times.startswith("x") or factor not in [1 << gain for gain in range(MAX_GAIN + 1)]:
             raise ValueError(times)
     except ValueError:
-        raise EcgedgeError(f"{text!r} is not a measure like 'size 32-48 x2'.") from None
+        raise EcgedgeError(
+            f"{text!r} is not a measure like 'size 32-48 x2'; gains are x1, x2, x4 and x8."
+        ) from None
     return Measure(kind, start, stop, factor.bit_length() - 1)
 
 
@@ -153,7 +157,10 @@ def check_measures(measures: tuple[Measure, ...], window: int) -> None:
     if len(measures) > MAX_MEASURES:
         raise EcgedgeError(f"there are {len(measures)} measures, more than {MAX_MEASURES}.")
     if measures and window < BINS:
-        raise EcgedgeError(f"measures of a beat need a window of {BINS} samples or more.")
+        raise EcgedgeError(
+            f"measures of a beat need a window of {BINS} samples or more, and there are {window}; "
+            "take a higher rate."
+        )
     for measure in measures:
         measure.shift(window)
 

@@ -67,7 +67,7 @@ _STUDENT: list[Decorator] = [
         "classes: measures].",
     ),
     click.option(
-        "--hidden", type=click.IntRange(1, 32), help="Hidden units of context and measures [8]."
+        "--hidden", type=click.IntRange(1, 32), help="Hidden units [context, measures: 8]."
     ),
     click.option(
         "--measure",
@@ -234,6 +234,12 @@ def _config(values: dict[str, Any]) -> "TrainConfig":
     config = for_protocol(given.pop("protocol"), given.pop("student", None), **given)
     if "measures" in given and (config.branches or config.context):
         raise click.UsageError("--measure belongs to --student measures; add it, or leave it out.")
+    for name in ("depth", "token_dropout"):
+        if name in given and not config.branches:
+            raise click.UsageError(
+                f"--{name.replace('_', '-')} belongs to --student segments or beat; add one of "
+                "them, or leave it out."
+            )
     return replace(
         config,
         imbalance=_imbalance(config.imbalance, weights),

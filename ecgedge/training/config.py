@@ -8,7 +8,7 @@ from ecgedge.data.labels import label_map
 from ecgedge.data.splits import get_split
 from firmware_sim.context import CONTEXT_SIZE, RR_SIZE
 from firmware_sim.errors import EcgedgeError
-from firmware_sim.measures import Measure, read_measure
+from firmware_sim.measures import Measure, check_measures, read_measure
 from firmware_sim.prior import Prior
 from firmware_sim.program import LIMITS
 
@@ -218,6 +218,7 @@ class TrainConfig:
         check_finite(self.augmentation)
         get_split(self.protocol)
         label_map(self.task)
+        check_measures(self.measures, self.window)
         if self.schedule not in SCHEDULES:
             raise EcgedgeError(
                 f"schedule {self.schedule!r} is unknown; choose one of {', '.join(SCHEDULES)}."
@@ -290,7 +291,7 @@ BEAT_MEASURES = tuple(
     for text in ("size 24-36 x2", "high 26-34", "level 28-36 x2", "change 1-9 x4")
 )
 """Chosen by forward selection over folds of the training records of `replica` (docs/accuracy.md):
-size, maximum and level of the QRS complex, and how much changes 483 to 350 ms before the R peak,
+size, maximum and level of the QRS complex, and how much changes 500 to 350 ms before the R peak,
 where a premature beat has the end of the beat before it."""
 
 CONTEXT, SEGMENTS, BEAT, MEASURES = "context", "segments", "beat", "measures"

@@ -130,11 +130,11 @@ def test_no_beats_have_no_measures():
     ("measure", "reason"),
     [
         (("mean", 0, 1), "'mean' is unknown; choose one of level, size, change, high, low, steep"),
-        (("level", 5, 5), "cannot span the bins 5 to 5 of 60"),
+        (("level", 5, 5), "cannot span 5-5: bins begin with 0, end with 60"),
         (("level", 6, 5), "cannot span"),
         (("level", -1, 5), "cannot span"),
         (("level", 0, 61), "cannot span"),
-        (("change", 0, 5), "a measure change cannot span the bins 0 to 5"),
+        (("change", 0, 5), "a measure change cannot span 0-5: bins begin with 1"),
         (("steepest", 0, 5), "cannot span"),
         (("level", 0, 5, 4), "the gain of a measure is 4, not in 0 ... 3"),
         (("level", 0, 5, -1), "the gain of a measure is -1"),

@@ -98,3 +98,37 @@ def test_two_remedies_for_imbalance_at_once_are_refused(tmp_path):
     result = CliRunner().invoke(cli, [*QUICK, *options])
     assert "twice" in str(result.exception)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_measures_reach_configuration_and_program(tmp_path):
+    config = train(
+        tmp_path, "--protocol", "replica", "--folds", "0", "--hidden", "3",
+        "--measure", "size 24-36 x2", "--measure", "steepest 20-40",
+    )  # fmt: skip
+    assert config["measures"] == [
+        {"kind": "size", "start": 24, "stop": 36, "gain": 1},
+        {"kind": "steepest", "start": 20, "stop": 40, "gain": 0},
+    ]
+    program = json.loads((tmp_path / "run" / "program.json").read_text())
+    assert (program["version"], program["measures"]) == (5, config["measures"])
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--student", "context", "--measure", "size 24-36"), "--measure belongs to --student"),
+        (("--student", "measures", "--depth", "2"), "--depth belongs to --student segments or"),
+        (("--token-dropout", "0.2"), "--token-dropout belongs to --student segments or beat"),
+        (("--student", "measures", "--measure", "size 36-24"), "the end comes after the begin"),
+        (("--student", "measures", "--measure", "size 24-36 x3"), "gains are x1, x2, x4 and x8"),
+        (("--student", "measures", *("--measure", "size 1-9") * 17), "17 measures, more than 16"),
+        (("--student", "measures", "--fs", "50"), "take a higher rate"),
+    ],
+)
+def test_measures_that_cannot_be_are_refused_at_once(tmp_path, options, sentence):
+    out = tmp_path / "run"
+    result = CliRunner().invoke(cli, [*QUICK, *options, "-o", str(out)])
+    assert result.exit_code != 0
+    assert sentence in f"{result.output} {result.exception}"
+    assert not out.exists()
