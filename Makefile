@@ -1,7 +1,7 @@
 # Two commands on a fresh machine with Python 3.11+ and a C compiler:
 #   make demo   set everything up and run the whole chain on the bundled excerpt
 #   make test   set everything up and pass the checks and the tests
-# `make page` makes the page with the WebAssembly module, and its picture, again.
+# `make page` makes the pages with WebAssembly modules, and the picture of the first one, again.
 # `make tools` installs the compilers and emulators of the chips, where Debian's apt may.
 
 PYTHON ?= python3
@@ -45,9 +45,10 @@ docs: $(STAMP)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
 	$(BIN)/mkdocs build --strict
 
-# The page in docs/wasm with the default model, and its picture.
+# The page in docs/wasm with the default model, and its picture; the one with the smallest module.
 page: $(STAMP)
 	$(BIN)/ecgedge export $(MODEL) --to wasm -o docs/wasm --overwrite
+	$(BIN)/ecgedge export beat-150 --to wasm -o docs/wasm-beat --overwrite
 	$(CHROMIUM) --headless --no-sandbox --hide-scrollbars --window-size=1000,760 \
 		--virtual-time-budget=5000 --screenshot=docs/images/wasm.png \
 		"file://$(CURDIR)/docs/wasm/index.html#t=30"

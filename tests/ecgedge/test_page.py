@@ -21,7 +21,8 @@ from ecgedge.page import MODULE, PAGE, page_recording, write_wasm
 from ecgedge.verification.engines.wasm import WasmLibrary
 from ecgedge.verification.firmware import table_of
 from ecgedge.verification.pipeline import first_difference
-from ecgedge.zoo import default_bundle
+from ecgedge.zoo import shipped_bundles
+from export.c_header import beat_context
 from export.wasm_page import PageRecording, page
 from firmware_sim import pipeline
 from firmware_sim.errors import EcgedgeError
@@ -30,14 +31,15 @@ from firmware_sim.program_file import load_program
 from tests.tools import needs
 
 RUNNER = Path(__file__).with_name("page.mjs")
-DOCS = Path(__file__).resolve().parents[2] / "docs" / "wasm"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGES = {"wasm": "rhythm-150", "wasm-beat": "beat-150"}
+"""Folders of the documentation and the models that they show; the second one is the smallest."""
 AGAIN = "make it again: make page"
 DATA = re.compile(r'<script type="application/json" id="data">\n(.*?)</script>', re.S)
 
 
-def shipped() -> Program:
-    """The default model, which the page in the documentation shows."""
-    return load_program(default_bundle() / "program.json")
+def shipped(name: str = "rhythm-150") -> Program:
+    return load_program(shipped_bundles()[name] / "program.json")
 
 
 @pytest.fixture(scope="module")
@@ -76,14 +78,15 @@ def taken_apart(text: str) -> tuple[str, dict[str, Any]]:
     return text.replace(found[1], ""), data
 
 
-def assert_plays_the_simulators_beats(path: Path) -> None:
-    program, counts = shipped(), page_recording(shipped()).counts
+def assert_plays_the_simulators_beats(path: Path, program: Program) -> None:
+    counts = page_recording(program).counts
     expected = pipeline.run(program, counts)
     found = in_node(path, "beats")
     assert len(found) == len(expected) > 80
     for a, b in zip(found, expected, strict=True):
         assert (a["sample"], a["decidedAt"], a["label"]) == (b.sample, b.decided_at, b.label)
-        assert (tuple(a["scores"]), tuple(a["context"])) == (b.scores, b.context)
+        context = b.context or (0,) * beat_context(program)
+        assert (tuple(a["scores"]), tuple(a["context"])) == (b.scores, context)
         assert (a["rr"], a["quality"]) == (b.rr or 0, b.quality)
         assert a["searchBack"] == b.search_back
 
@@ -107,7 +110,7 @@ def test_the_page_holds_everything_and_asks_for_nothing(folder: Path) -> None:
 
 @needs(*TOOLS, "node")
 def test_the_page_computes_the_simulators_integers(folder: Path) -> None:
-    assert_plays_the_simulators_beats(folder / PAGE)
+    assert_plays_the_simulators_beats(folder / PAGE, shipped())
 
 
 def test_text_from_outside_cannot_leave_its_place() -> None:
@@ -206,22 +209,31 @@ def test_files_that_are_refused(bare: Path, text: str, problem: str) -> None:
 # The page in the documentation
 
 
-def test_the_page_in_the_documentation_is_what_the_command_makes() -> None:
+@pytest.mark.parametrize("where", PAGES)
+def test_the_page_in_the_documentation_is_what_the_command_makes(where: str) -> None:
     """The compiler may be another one: what it made is compared by its integers, below."""
-    program = shipped()
-    module = (DOCS / MODULE).read_bytes()
+    program = shipped(PAGES[where])
+    module = (DOCS / where / MODULE).read_bytes()
     text = page(program, module, page_recording(program), f"ecgedge {__version__}")
-    assert taken_apart((DOCS / PAGE).read_text()) == taken_apart(text), AGAIN
+    assert taken_apart((DOCS / where / PAGE).read_text()) == taken_apart(text), AGAIN
+
+
+def test_the_smallest_module_in_the_documentation_has_less_than_4_kb() -> None:
+    assert (DOCS / "wasm-beat" / MODULE).stat().st_size < 4000
 
 
 @needs("node")
-def test_the_page_in_the_documentation_computes_the_simulators_integers() -> None:
-    assert_plays_the_simulators_beats(DOCS / PAGE)
+@pytest.mark.parametrize("where", PAGES)
+def test_the_page_in_the_documentation_computes_the_simulators_integers(where: str) -> None:
+    assert_plays_the_simulators_beats(DOCS / where / PAGE, shipped(PAGES[where]))
 
 
 @needs("node")
-def test_the_module_in_the_documentation_computes_the_simulators_integers(excerpt: Path) -> None:
-    library = WasmLibrary(shipped(), (DOCS / MODULE).read_bytes())
+@pytest.mark.parametrize("where", PAGES)
+def test_the_module_in_the_documentation_computes_the_simulators_integers(
+    where: str, excerpt: Path
+) -> None:
+    library = WasmLibrary(shipped(PAGES[where]), (DOCS / where / MODULE).read_bytes())
     for name in ("208", "222", "233"):
         counts = read_record(excerpt, name).counts
         expected = table_of(library.program, pipeline.run(library.program, counts))
