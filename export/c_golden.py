@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from firmware_sim import network
 from firmware_sim.formats import relu, rshift, sat
-from firmware_sim.measures import bins_of, measured, reduced
+from firmware_sim.measures import measured, reduced
 from firmware_sim.pipeline import CLIPPED, FLAT, GOOD, Beat, Pipeline
 from firmware_sim.program import Program
 from firmware_sim.rhythm import RR_SIZE
+from firmware_sim.shape import bin_sums
 
 SEED = 0x1234
 QUALITIES = (GOOD, FLAT, CLIPPED)
@@ -134,7 +135,7 @@ def _noise(source: Random, n: int) -> NDArray[np.int64]:
 def _measures(program: Program, source: Random) -> Layers:
     """Return what is measured on a window of noise, before the shift and after it."""
     q = _noise(source, program.window).astype(np.int8)
-    sums = [reduced(bins_of(q), measure) for measure in program.measures]
+    sums = [reduced(bin_sums(q), measure) for measure in program.measures]
     return {
         "measure_sums": np.stack(sums, axis=1),
         "measures": measured(q, program.measures),

@@ -240,7 +240,7 @@ def _measures(program: Program, proof: Proof) -> dict[str, object]:
     ]
     reach = [r for r in proof.layers if r.name == MEASURES]
     return {
-        "MEASURED_FROM": window // 2 - (shape.BINS // 2 - first) * size,
+        "MEASURED_FROM": shape.first_sample(window) + first * size,
         "MEASURED_BINS": max(m.stop for m in program.measures) - first,
         "MEASURE_LIST(FORM)": " ".join(listed),
         "MEASURE_LEAST": min(r.partial_min for r in reach),

@@ -7,7 +7,7 @@ import numpy as np
 
 from export.onnx_graph import Graph
 from firmware_sim.measures import KINDS, Measure, least_and_greatest
-from firmware_sim.shape import BINS, bin_samples
+from firmware_sim.shape import BINS, bin_samples, first_sample
 
 REDUCE = {np.sum: "ReduceSum", np.max: "ReduceMax", np.min: "ReduceMin"}
 
@@ -46,7 +46,7 @@ def measure_sums(graph: Graph, beat: str, measures: tuple[Measure, ...], window:
 def _bins(graph: Graph, beat: str, window: int) -> None:
     """Bins (batch, 60) and steps (batch, 59), and both as absolute values."""
     size = bin_samples(window)
-    first = window // 2 - BINS // 2 * size
+    first = first_sample(window)
     used = _columns(graph, beat, first, first + BINS * size, "bins.samples")
     rows = graph.add("Reshape", [used, graph.ints(0, BINS, size)], "bins.rows")
     graph.add("ReduceSum", [rows, graph.ints(2)], "bins", keepdims=0)

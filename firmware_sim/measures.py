@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.formats import Q7_MAX, rshift, sat
-from firmware_sim.shape import BINS, bin_samples
+from firmware_sim.shape import BINS, bin_samples, bin_sums, first_sample
 
 Ints = NDArray[np.int64]
 
@@ -91,8 +91,8 @@ class Measure:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int):
                 raise EcgedgeError(f"{name} of a measure is {value!r}, not an integer.")
-        if not int(KINDS[self.kind].steps) <= self.start < self.stop <= BINS:
-            first = int(KINDS[self.kind].steps)
+        first = int(KINDS[self.kind].steps)
+        if not first <= self.start < self.stop <= BINS:
             raise EcgedgeError(
                 f"a measure {self.kind} cannot span {self.start}-{self.stop}: bins begin with "
                 f"{first}, end with {BINS}, and the end comes after the beginning."
@@ -165,14 +165,6 @@ def check_measures(measures: tuple[Measure, ...], window: int) -> None:
         measure.shift(window)
 
 
-def bins_of(q: NDArray[np.int8]) -> Ints:
-    """Sum beats (n, W), W at least 60, into their bins: (n, 60)."""
-    size = bin_samples(q.shape[1])
-    first = q.shape[1] // 2 - BINS // 2 * size
-    used = q[:, first : first + BINS * size].astype(np.int64)
-    return np.asarray(used.reshape(len(q), BINS, size).sum(axis=2))
-
-
 def reduced(bins: Ints, measure: Measure) -> Ints:
     """Return the sum or the extreme behind a measure, of bins (n, 60): (n,)."""
     kind = KINDS[measure.kind]
@@ -199,7 +191,7 @@ def measured(q: NDArray[np.int8], measures: tuple[Measure, ...]) -> Ints:
     (n, len(measures)) int64
         Q0.7, -127 ... 127.
     """
-    bins, window = bins_of(q), q.shape[1]
+    bins, window = bin_sums(q), q.shape[1]
     columns = [sat(rshift(reduced(bins, m), m.shift(window))) for m in measures]
     return np.stack(columns, axis=1)
 
@@ -226,8 +218,7 @@ def least_and_greatest(
     count = measure.stop - measure.start if kind.is_sum else 1
     high = np.full(window, Q7_MAX, dtype=np.int8)
     if kind.steps:  # every other bin at either rail
-        size = bin_samples(window)
-        bin_of = (np.arange(window) - (window // 2 - BINS // 2 * size)) // size
+        bin_of = (np.arange(window) - first_sample(window)) // bin_samples(window)
         high[bin_of % 2 == 1] = -Q7_MAX
         full *= 2
     low = np.zeros_like(high) if kind.absolute else -high

@@ -61,6 +61,18 @@ def bin_samples(window: int) -> int:
     return window // BINS
 
 
+def first_sample(window: int) -> int:
+    """Return where in a window the first bin begins."""
+    return window // 2 - BINS // 2 * bin_samples(window)
+
+
+def bin_sums(windows: NDArray[np.integer]) -> Ints:
+    """Sum windows (n, W), W at least 60, into their bins: (n, 60)."""
+    size, first = bin_samples(windows.shape[1]), first_sample(windows.shape[1])
+    used = windows[:, first : first + BINS * size].reshape(len(windows), BINS, size)
+    return np.asarray(used.sum(axis=2, dtype=np.int64))
+
+
 def area_bits(window: int) -> int:
     """Return the shift of the area: then 128 times it, in 1/16, fits 32 bits for any counts."""
     return (bin_samples(window) - 1).bit_length() + 2
@@ -82,9 +94,7 @@ def bins(windows: NDArray[np.integer]) -> tuple[Ints, Ints]:
         Sum of the absolute bins of the QRS complex, shifted: less than 2**18.
     """
     size = bin_samples(windows.shape[1])
-    first = windows.shape[1] // 2 - BINS // 2 * size
-    used = windows[:, first : first + BINS * size].astype(np.int64)
-    sums = used.reshape(len(windows), BINS, size).sum(axis=2)
+    sums = bin_sums(windows)
     mean = rdiv(sums.sum(axis=1, keepdims=True), BINS * size)
     sums = sums - size * mean
     largest = np.abs(sums).max(axis=1, keepdims=True)

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware_sim.formats import FRACTION_BITS
-from firmware_sim.measures import bins_of, reduced
+from firmware_sim.measures import reduced
 from firmware_sim.network import hidden_sums, run
 from firmware_sim.program import BRANCHES, Program
+from firmware_sim.shape import bin_sums
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ def accumulator(
         sums = hidden_sums(np.concatenate(features, axis=1).astype(np.int64), program.hidden)
         return int(sums[0, place[0]])
     if layer == "measures":
-        return int(reduced(bins_of(q), program.measures[place[0]])[0])
+        return int(reduced(bin_sums(q), program.measures[place[0]])[0])
     if suffix == "pool":
         branch = BRANCHES.index(kind)
         return _pool_sum(program, layers, branch, place[0], place[1])

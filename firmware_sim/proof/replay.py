@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from firmware_sim import measures, network
+from firmware_sim import network
+from firmware_sim.measures import reduced
 from firmware_sim.program import BRANCHES, CHANNELS, Program
 from firmware_sim.proof.network import (
     DIFFERENCE,
@@ -21,6 +22,7 @@ from firmware_sim.proof.network import (
     activation,
 )
 from firmware_sim.prove import Proof, witness_beat
+from firmware_sim.shape import bin_sums
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,8 @@ def _accumulator(program: Program, reach: Reach, witness: Witness) -> tuple[int,
         return int(network.mean_sums(inputs.reshape(1, 1, -1))[0, 0]), program.mean_shift
     if reach.name == MEASURES:
         measure = program.measures[reach.channel]
-        bins = measures.bins_of(inputs.astype(np.int8).reshape(1, -1))
-        return int(measures.reduced(bins, measure)[0]), measure.shift(program.window)
+        bins = bin_sums(inputs.astype(np.int8).reshape(1, -1))
+        return int(reduced(bins, measure)[0]), measure.shift(program.window)
     if reach.name == HIDDEN and program.hidden is not None:
         sums = network.hidden_sums(inputs.reshape(1, -1), program.hidden)
         return int(sums[0, reach.channel]), program.hidden.shift

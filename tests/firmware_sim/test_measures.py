@@ -13,14 +13,13 @@ from firmware_sim.measures import (
     MAX_GAIN,
     MAX_MEASURES,
     Measure,
-    bins_of,
     check_measures,
     least_and_greatest,
     measured,
     read_measure,
     reduced,
 )
-from firmware_sim.shape import BINS
+from firmware_sim.shape import BINS, bin_sums
 from tests.firmware_sim.test_network import nearest_power, plain_measure
 from tests.programs import hostile_beats
 
@@ -88,9 +87,9 @@ def test_the_r_peak_is_the_first_sample_of_bin_30():
     for window in WINDOWS:
         q = np.zeros((1, window), np.int8)
         q[0, window // 2] = 127
-        (bins,) = bins_of(q)
+        (bins,) = bin_sums(q)
         assert np.flatnonzero(bins).tolist() == [30]
-        assert bins_of(np.roll(q, -1))[0, 29] == 127
+        assert bin_sums(np.roll(q, -1))[0, 29] == 127
 
 
 def test_samples_outside_of_the_bins_do_not_count():
@@ -207,11 +206,11 @@ def test_a_text_that_is_no_measure_is_refused(text):
 @settings(max_examples=150, deadline=None)
 def test_no_beat_leaves_least_and_greatest(measure, window, seed):
     beats, (least, greatest) = least_and_greatest(measure, window)
-    assert reduced(bins_of(np.array(beats)), measure).tolist() == [least, greatest]
+    assert reduced(bin_sums(np.array(beats)), measure).tolist() == [least, greatest]
     near = hostile_beats(window, 20, seed).astype(int) // 20 + np.array(beats, dtype=int)[:, None]
     near = np.clip(near.reshape(-1, window), -127, 127).astype(np.int8)
     for q in (hostile_beats(window, 20, seed), near):
-        found = reduced(bins_of(q), measure)
+        found = reduced(bin_sums(q), measure)
         assert least <= found.min()
         assert found.max() <= greatest
 
@@ -222,5 +221,5 @@ def test_least_and_greatest_are_those_of_all_corners(kind):
     corners = np.array(list(itertools.product([-127, 0, 127], repeat=8)))
     q = np.zeros((len(corners), 60), np.int8)
     q[:, 29:37] = corners  # one sample a bin
-    found = reduced(bins_of(q), measure)
+    found = reduced(bin_sums(q), measure)
     assert least_and_greatest(measure, 60)[1] == (found.min(), found.max())

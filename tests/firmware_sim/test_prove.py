@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from firmware_sim import network
 from firmware_sim.context import CONTEXT_SIZE
-from firmware_sim.measures import KINDS, Measure, bins_of, measured, reduced
+from firmware_sim.measures import KINDS, Measure, measured, reduced
 from firmware_sim.network import run
 from firmware_sim.program import Branch, Head, Hidden, Layer, Program
 from firmware_sim.proof.certificate import certificate, checksum, what_is_wrong
@@ -20,6 +20,7 @@ from firmware_sim.proof.pool import pool_reach
 from firmware_sim.proof.replay import replay
 from firmware_sim.proof.worst_sequence import greatest_sum
 from firmware_sim.prove import prove, worst_beats, worst_contexts
+from firmware_sim.shape import bin_sums
 from tests.programs import hostile_beats, hostile_contexts, programs, random_program
 
 weights = st.lists(st.integers(-127, 127), min_size=4, max_size=4)
@@ -86,7 +87,7 @@ def test_the_reach_of_measures_is_attained(program):
     found = [r for r in prove(program).layers if r.name == "measures"]
     assert len(found) == len(program.measures)
     beats = worst_beats(program)
-    bins = bins_of(beats) if program.measures else None
+    bins = bin_sums(beats) if program.measures else None
     for reach, measure in zip(found, program.measures, strict=True):
         sums = reduced(bins, measure)
         assert (sums.min(), sums.max()) == (reach.min, reach.max), reach
