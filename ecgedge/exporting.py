@@ -152,7 +152,8 @@ def _training(run: Run) -> list[tuple[str, str]]:
         facts.append((f"{run.metric} {run.scored}", f"{run.score:.3f}"))
     teacher = metrics.get("distillation") or {}
     facts.append(("distilled", "from a large teacher" if teacher.get("used") else "no"))
-    return [("data", "MIT-BIH Arrhythmia Database"), *facts]
+    excerpted = " (bundled excerpt)" if run.of_excerpt else ""
+    return [("data", f"MIT-BIH Arrhythmia Database{excerpted}"), *facts]
 
 
 def _options(config: Mapping[str, Any]) -> list[str]:
@@ -196,18 +197,23 @@ def _prior_text(prior: Mapping[str, Any] | None) -> str:
     return "none" if prior is None else f"{prior['label']},{prior['gain']},{prior['shift']}"
 
 
-def _command(config: Mapping[str, Any], name: str | None) -> str:
+def _command(run: Run, name: str | None) -> str:
     """How to train and export it again; empty when the configuration is of another version.
 
     A name is told when it is another than that of the run.
     """
-    verb = "distill" if config.get("distillation") else "train"
+    verb = "distill" if run.config.get("distillation") else "train"
     try:
-        options = " ".join(_options(config))
+        options = " ".join(_options(run.config))
     except (EcgedgeError, KeyError, TypeError):
         return ""
     named = "" if name is None else f" --name {quote(name)}"
-    steps = (f"{verb} {options} -o RUN", "evaluate RUN --test", f"export RUN{named} -o BUNDLE")
+    data, test = (" --data excerpt", " --excerpt") if run.of_excerpt else ("", "")
+    steps = (
+        f"{verb} {options}{data} -o RUN",
+        f"evaluate RUN --test{test}",
+        f"export RUN{named} -o BUNDLE",
+    )
     return "\n".join(f"ecgedge {step}" for step in steps)
 
 
@@ -225,7 +231,7 @@ def provenance(run: Run, name: str | None = None) -> Provenance:
         training=_training(run),
         evaluated_on=_evaluated_on(report) if report else "",
         results=results_of(report) if report else (),
-        command=_command(run.config, name),
+        command=_command(run, name),
     )
 
 

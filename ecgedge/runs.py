@@ -28,6 +28,8 @@ PROGRAM = "program.json"
 PLOTS = "plots"
 LOGISTIC = "logistic.json"
 BASELINE, TEACHER = "baseline", "teacher"
+BESIDE_CONFIG = ("distillation", "data")
+"""Keys of `config.json` that are not of the training configuration."""
 MAX_JSON_BYTES = 1 << 24
 
 
@@ -39,7 +41,8 @@ class Run:
     ----------
     path : Path
     config : dict
-        The whole training configuration; with `distillation` for distilled students.
+        The whole training configuration; with `data`, which beats it was begun with, and with
+        `distillation` for distilled students.
     program : Program or None
         None for teachers, and for students that stay floats.
     float_network : FloatNetwork or None
@@ -85,6 +88,17 @@ class Run:
     def scored(self) -> str:
         """How `score` was found, in words."""
         return "out of fold" if self.has_folds else "on validation records"
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """Which beats it was begun with; empty for runs of old versions."""
+        noted = self.config.get("data")
+        return noted if isinstance(noted, dict) else {}
+
+    @property
+    def of_excerpt(self) -> bool:
+        """Whether it learned from the bundled excerpt, as far as it says."""
+        return self.source.get("excerpt") is True
 
     @property
     def untaught(self) -> bool:

@@ -57,8 +57,7 @@ def starts_of(config: TrainConfig) -> int:
 def config_of(path: Path) -> TrainConfig:
     """Read the training configuration of a run folder."""
     content = runs.load_run(path).config
-    content.pop("distillation", None)
-    return from_json(content)
+    return from_json({k: v for k, v in content.items() if k not in runs.BESIDE_CONFIG})
 
 
 def load_model(path: Path) -> tuple[nn.Module, TrainConfig, int]:

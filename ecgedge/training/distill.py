@@ -16,7 +16,7 @@ from ecgedge.training.examples import Examples
 from ecgedge.training.finish import selection_metric
 from ecgedge.training.losses import Distillation, DistillationLoss
 from ecgedge.training.progress import Watch
-from ecgedge.training.train import Data, read_data, train_or_go_on, train_run
+from ecgedge.training.train import Data, check_data, read_data, train_or_go_on, train_run
 from ecgedge.training.validation import validate
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.program import CHANNELS
@@ -194,9 +194,11 @@ def distill(
     if teacher is not None:
         check_teacher(config, config_of(teacher), teacher)
     data = read_data(folder, config)
-    if not resume:
+    if resume:
+        check_data(out, data)
+    else:
         source = {"run": str(teacher.resolve())} if teacher else {"config": to_json(made)}
-        told = {"distillation": asdict(how) | {"teacher": source}}
+        told = {"distillation": asdict(how) | {"teacher": source}, "data": data.source}
         run_folder.begin(out, to_json(config) | told)
     try:
         return _stages(folder, config, how, out, data, teacher, made, watch)

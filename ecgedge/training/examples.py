@@ -1,5 +1,7 @@
 """Beats with labels as tensors, and the split into training and validation records."""
 
+import hashlib
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,6 +56,16 @@ class Examples:
     def __len__(self) -> int:
         """Number of beats."""
         return len(self.y)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the beats, their labels and records, and of their noisy twins."""
+        found = hashlib.sha256(json.dumps(self.records).encode())
+        for one in (self, self.twin):
+            if one is not None:
+                for values in (one.q, one.context, one.y, one.record):
+                    found.update(values.numpy().tobytes())
+        return found.hexdigest()
 
     def of_records(self, names: tuple[str, ...]) -> "Examples":
         """Return the beats of the named records."""

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from ecgedge import runs
+from ecgedge.data.locate import excerpt
 from ecgedge.data.splits import split_records
 from ecgedge.evaluation import logistic
 from ecgedge.evaluation.logistic import Logistic, TrainingBeats
@@ -33,13 +34,15 @@ FLOAT, FIXED = "float", "fixed"
 class Data:
     """Training and validation beats of one configuration, and which records are missing.
 
-    With folds both are all training beats.
+    With folds both are all training beats. `source` is what a run notes of them: whether they are
+    of the bundled excerpt, and their digest.
     """
 
     train: Examples
     validation: Examples
     missing: tuple[str, ...]
     labels: tuple[str, ...]
+    source: dict[str, Any]
 
     @cached_property
     def logistic(self) -> tuple[Logistic, ...]:
@@ -67,7 +70,26 @@ def read_data(folder: Path, config: TrainConfig) -> Data:
     if not config.refits:
         train, validation = split_examples(examples, config.validation_share, config.seed)
     missing = split_records(config.protocol, folder).missing
-    return Data(train, validation, missing, config.labels)
+    of_excerpt = folder.resolve() == excerpt().resolve()
+    source = {"excerpt": of_excerpt, "beats_sha256": examples.digest}
+    return Data(train, validation, missing, config.labels, source)
+
+
+def check_data(path: Path, data: Data) -> None:
+    """Refuse a folder whose run was begun with other beats; runs of old versions do not say.
+
+    Raises
+    ------
+    EcgedgeError
+        When they differ.
+    """
+    run = runs.load_run(path)
+    if run.source and run.source != data.source:
+        own = "--data excerpt" if run.of_excerpt else "--data"
+        raise EcgedgeError(
+            f"the run in {path} was begun with other beats than those of this database; name its "
+            f"own with {own}, or choose another folder."
+        )
 
 
 def phases_of(config: TrainConfig) -> tuple[Phase, ...]:
@@ -126,8 +148,10 @@ def train_run(
     if resume:
         config = config_of(out)
     data = data or read_data(folder, config)
-    if not resume and not begun:
-        run_folder.begin(out, to_json(config))
+    if resume:
+        check_data(out, data)
+    elif not begun:
+        run_folder.begin(out, to_json(config) | {"data": data.source})
     try:
         return _train(config, out, data, loss, resume, watch, extra_metrics or {})
     except BaseException:
@@ -356,7 +380,7 @@ def train_seeds(
     Raises
     ------
     EcgedgeError
-        When `out` is a run itself, or a seed in it has another configuration.
+        When `out` is a run itself, or a seed in it has another configuration or other beats.
     """
     if runs.is_run(out):
         raise EcgedgeError(f"{out} is a run itself; choose another folder for several seeds.")
@@ -364,6 +388,11 @@ def train_seeds(
     paths = [out / f"seed-{one.seed}" for one in wanted]
     for path, one in zip(paths, wanted, strict=True):
         check_config(path, one)
+    begun = [path for path in paths if runs.is_run(path)]
+    if begun:
+        data = read_data(folder, config)
+        for path in begun:
+            check_data(path, data)
     done = []
     for path, one in zip(paths, wanted, strict=True):
         done.append(train_or_go_on(folder, one, path, data=None, watch=watch))

@@ -173,6 +173,18 @@ def test_the_command_gives_noise_and_another_prior(
     assert command == f"ecgedge train --protocol ds1-ds2 --nstdb 0.5{option} --seed 0 -o RUN"
 
 
+def test_a_run_on_the_excerpt_says_so(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", random_program(0, window=125))
+    config = to_json(for_protocol("ds1-ds2")) | {"data": {"excerpt": True, "beats_sha256": ""}}
+    (folder / "config.json").write_text(json.dumps(config))
+    told = provenance(load_run(folder))
+    assert told.command.splitlines()[:2] == [
+        "ecgedge train --protocol ds1-ds2 --seed 0 --data excerpt -o RUN",
+        "ecgedge evaluate RUN --test --excerpt",
+    ]
+    assert dict(told.training)["data"] == "MIT-BIH Arrhythmia Database (bundled excerpt)"
+
+
 def test_missing_training_records_are_on_the_card(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", random_program(0, window=125))
     metrics = {

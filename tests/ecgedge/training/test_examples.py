@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -33,3 +35,13 @@ def test_the_seed_decides_the_validation_records() -> None:
 def test_a_class_in_one_record_cannot_be_validated() -> None:
     with pytest.raises(EcgedgeError, match="two training records"):
         validation_records(np.array([0, 0, 1]), np.array([0, 1, 1]), 0.5, 0)
+
+
+def test_the_digest_is_of_these_beats_and_labels(data: Data, quick: TrainConfig) -> None:
+    beats = data.train
+    assert replace(beats).digest == beats.digest
+    other = beats.y.clone()
+    other[0] = (other[0] + 1) % 2
+    assert replace(beats, y=other).digest != beats.digest
+    assert replace(beats, twin=replace(beats)).digest != beats.digest
+    assert replace(beats, records=beats.records[::-1]).digest != beats.digest

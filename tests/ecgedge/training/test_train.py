@@ -232,6 +232,50 @@ def test_a_folder_that_cannot_be_resumed_is_left_as_it_is(
     assert (out / runs.CONFIG).is_file()
 
 
+def without_209(excerpt: Path, folder: Path) -> Path:
+    """Copy the excerpt but for one training record."""
+    shutil.copytree(excerpt, folder, ignore=shutil.ignore_patterns("209.*"))
+    listed = [name for name in (excerpt / "RECORDS").read_text().split() if name != "209"]
+    (folder / "RECORDS").write_text("\n".join(listed) + "\n")
+    return folder
+
+
+def test_a_run_does_not_go_on_with_other_beats(
+    done: runs.Run, excerpt: Path, quick: TrainConfig, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    out.mkdir()
+    shutil.copyfile(done.path / runs.CONFIG, out / runs.CONFIG)
+    other = without_209(excerpt, tmp_path / "mitdb")
+    with pytest.raises(EcgedgeError, match=r"other beats .* with --data excerpt, or choose"):
+        train_run(other, quick, out, resume=True)
+    with pytest.raises(EcgedgeError, match="no checkpoint"):  # its own are let through
+        train_run(excerpt, quick, out, resume=True)
+
+
+def test_a_run_of_an_old_version_does_not_say_which_beats_it_had(
+    done: runs.Run, excerpt: Path, quick: TrainConfig, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    out.mkdir()
+    content = runs.read_json(done.path / runs.CONFIG)
+    del content["data"]
+    run_folder.write_json(out / runs.CONFIG, content)
+    other = without_209(excerpt, tmp_path / "mitdb")
+    with pytest.raises(EcgedgeError, match="no checkpoint"):
+        train_run(other, quick, out, resume=True)
+
+
+def test_seeds_of_other_beats_are_refused(
+    excerpt: Path, quick: TrainConfig, tmp_path: Path
+) -> None:
+    short = replace(quick, epochs=1)
+    train_seeds(excerpt, short, tmp_path / "run", 1)
+    with pytest.raises(EcgedgeError, match="other beats"):
+        train_seeds(without_209(excerpt, tmp_path / "mitdb"), short, tmp_path / "run", 2)
+    assert not (tmp_path / "run" / "seed-1").exists()
+
+
 def test_seeds_get_their_own_folders(excerpt: Path, quick: TrainConfig, tmp_path: Path) -> None:
     made = train_seeds(excerpt, replace(quick, epochs=1), tmp_path / "run", 2)
     assert runs.seeds_of(tmp_path / "run") == tuple(one.path for one in made)
