@@ -1,6 +1,7 @@
 """From a run folder to a bundle: what the card says comes from the run's own files."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from shlex import quote
@@ -162,6 +163,8 @@ def _options(config: Mapping[str, Any]) -> list[str]:
     branches, context = config.get("branches", True), config.get("context", RR_SIZE)
     student = student_of(branches, context, measures=bool(measures))
     wanted = for_protocol(str(config["protocol"]), student, task=config["task"])
+    if config.get("distillation"):
+        wanted = replace(wanted, folds=0)  # `ecgedge distill` has no folds
     default = to_json(wanted)
     found = [f"--protocol {config['protocol']}"]
     if student != usual_student(wanted.task):

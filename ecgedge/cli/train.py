@@ -26,6 +26,8 @@ def _label_weights(
             found[label] = float(weight)
         except ValueError:
             raise click.BadParameter(f"{value!r} is not LABEL=W, for example S=8.") from None
+    if len(found) < len(values):
+        raise click.BadParameter("a label has two weights; leave one out.")
     return found or None
 
 
@@ -114,12 +116,6 @@ _TRAINING: list[Decorator] = [
         "--validation-share",
         type=click.FloatRange(0, 1, min_open=True, max_open=True),
         help="Share of the training records that validates [0.3].",
-    ),
-    click.option(
-        "--folds",
-        type=click.IntRange(0, 50),
-        help="Train on all training records and choose by so many folds; 0: validation records "
-        "[context, measures: 4; others: 0]. distill uses validation records.",
     ),
     click.option("--shift-ms", type=click.FloatRange(0), help="Augmentation: window shift [20]."),
     click.option("--wander", type=click.FloatRange(0), help="Augmentation: baseline wander [0.2]."),
@@ -232,19 +228,66 @@ def _config(values: dict[str, Any]) -> "TrainConfig":
     if "fs" in given:
         given["window"] = given["fs"]
     config = for_protocol(given.pop("protocol"), given.pop("student", None), **given)
-    if "measures" in given and (config.branches or config.context):
-        raise click.UsageError("--measure belongs to --student measures; add it, or leave it out.")
-    for name in ("depth", "token_dropout"):
-        if name in given and not config.branches:
-            raise click.UsageError(
-                f"--{name.replace('_', '-')} belongs to --student segments or beat; add one of "
-                "them, or leave it out."
-            )
-    return replace(
+    config = replace(
         config,
         imbalance=_imbalance(config.imbalance, weights),
         augmentation=replace(config.augmentation, **varied),
     )
+    _check_effects({name for name, value in values.items() if value is not None}, config)
+    return config
+
+
+_NEEDS: tuple[tuple[tuple[str, ...], Callable[["TrainConfig"], bool], str], ...] = (
+    (
+        (
+            "depth", "hidden", "measures", "token_dropout", "dropout", "restarts", "fine_epochs",
+            "calibration", "weight_noise", "prior", "folds",
+        ),
+        lambda config: config.model == "student",
+        "--model student",
+    ),
+    (
+        ("measures",),
+        lambda config: not config.branches and not config.context,
+        "--student measures",
+    ),
+    (("depth", "token_dropout"), lambda config: config.branches, "--student segments or beat"),
+    (
+        ("shift_ms", "wander", "noise", "amplitude"),
+        lambda config: config.looks,
+        "--student segments, beat or measures",
+    ),
+    (
+        ("context_noise",),
+        lambda config: config.context > 0,
+        "--student context or segments",
+    ),
+    (
+        ("weight_power",),
+        lambda config: config.imbalance.uses_power,
+        "--class-weights or --sampler weighted or records",
+    ),
+    (("weight_ratio",), lambda config: config.imbalance.class_weights, "--class-weights"),
+    (("validation_share",), lambda config: not config.refits, "--folds 0"),
+    (
+        ("fine_epochs", "calibration"),
+        lambda config: config.has_integers,
+        "--bound l1 or tanh and --activation relu",
+    ),
+)  # fmt: skip
+"""Options, what a configuration must be for them to have an effect, and the options that make it
+so."""
+
+
+def _check_effects(given: set[str], config: "TrainConfig") -> None:
+    """Refuse options that would change nothing: their user expects something of them."""
+    for names, holds, wanted in _NEEDS:
+        idle = next((name for name in names if name in given), None)
+        if idle and not holds(config):
+            option = "measure" if idle == "measures" else idle.replace("_", "-")
+            raise click.UsageError(
+                f"--{option} has an effect with {wanted} only; add that, or leave it out."
+            )
 
 
 def _imbalance(own: "Imbalance", given: dict[str, Any]) -> "Imbalance":
@@ -294,6 +337,12 @@ def _report(done: "list[Run]", out: Path, as_json: bool) -> None:
 )
 @click.option(
     "--seeds", type=click.IntRange(1), help="Train that many seeds into OUT/seed-0, seed-1 ..."
+)
+@click.option(
+    "--folds",
+    type=click.IntRange(0, 50),
+    help="Train on all training records and choose by so many folds; 0: validation records "
+    "[context, measures: 4; others: 0].",
 )
 @_all(_TRAINING)
 def train(
@@ -369,7 +418,8 @@ def distill(
     names = ("alpha", "beta", "gamma", "temperature", "confidence")
     how = {name: values.pop(name) for name in names}
     chosen = Distillation(**{n: v for n, v in how.items() if v is not None})
-    config, folder = _config(values), find_database("mitdb", data)
+    config = _config(values | {"folds": 0})  # a teacher is compared on validation records
+    folder = find_database("mitdb", data)
     with Watch(quiet=as_json) as watch:
         run = teach(
             folder,

@@ -114,6 +114,11 @@ class Imbalance:
         if self.ratio < 1 or not 0 <= self.power <= 2:
             raise EcgedgeError("the weight ratio must be 1 or more and the power within 0 to 2.")
 
+    @property
+    def uses_power(self) -> bool:
+        """Whether `power` has a say."""
+        return self.class_weights or self.sampler in ("weighted", "records")
+
 
 @dataclass(frozen=True)
 class TrainConfig:

@@ -26,16 +26,17 @@ def train(tmp_path, *options):
 @pytest.mark.slow
 def test_every_option_reaches_the_configuration(tmp_path):
     config = train(
-        tmp_path, "--calibration", "mse", "--shift-ms", "5", "--noise", "0", "--clip", "0.5",
-        "--weight-decay", "0", "--validation-share", "0.4", "--class-weight", "S=8",
-        "--weight-ratio", "9", "--prior", "V,2,5",
+        tmp_path, "--student", "segments", "--calibration", "mse", "--shift-ms", "5", "--noise",
+        "0", "--clip", "0.5", "--weight-decay", "0", "--validation-share", "0.4",
+        "--sampler", "records", "--class-weight", "S=8", "--weight-ratio", "9",
+        "--weight-power", "0.1", "--prior", "V,2,5",
     )  # fmt: skip
     assert config["calibration"] == "mse"
     assert (config["augmentation"]["shift_ms"], config["augmentation"]["noise"]) == (5, 0)
     assert config["augmentation"]["wander"] == 0.2
     assert (config["clip"], config["weight_decay"], config["validation_share"]) == (0.5, 0, 0.4)
     imbalance = config["imbalance"]
-    assert (imbalance["weights"], imbalance["class_weights"]) == ({"S": 8.0}, True)
+    assert (imbalance["weights"]["S"], imbalance["class_weights"]) == (8.0, True)
     assert (imbalance["sampler"], imbalance["power"], imbalance["ratio"]) == ("records", 0.1, 9)
     assert config["prior"] == {"label": "V", "gain": 2, "shift": 5}
 
@@ -117,9 +118,6 @@ def test_measures_reach_configuration_and_program(tmp_path):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--student", "context", "--measure", "size 24-36"), "--measure belongs to --student"),
-        (("--student", "measures", "--depth", "2"), "--depth belongs to --student segments or"),
-        (("--token-dropout", "0.2"), "--token-dropout belongs to --student segments or beat"),
         (("--student", "measures", "--measure", "size 36-24"), "the end comes after the begin"),
         (("--student", "measures", "--measure", "size 24-36 x3"), "gains are x1, x2, x4 and x8"),
         (("--student", "measures", *("--measure", "size 1-9") * 17), "17 measures, more than 16"),
@@ -132,3 +130,49 @@ def test_measures_that_cannot_be_are_refused_at_once(tmp_path, options, sentence
     assert result.exit_code != 0
     assert sentence in f"{result.output} {result.exception}"
     assert not out.exists()
+
+
+MEASURES = ("--student", "measures")
+
+
+@pytest.mark.parametrize(
+    ("options", "idle", "wanted"),
+    [
+        (("--student", "context", "--measure", "size 24-36"), "measure", "--student measures"),
+        ((*MEASURES, "--depth", "2"), "depth", "--student segments or beat"),
+        (("--token-dropout", "0.2"), "token-dropout", "--student segments or beat"),
+        (("--shift-ms", "5"), "shift-ms", "--student segments, beat or measures"),
+        ((*MEASURES, "--context-noise", "2"), "context-noise", "--student context or segments"),
+        (("--sampler", "none", "--weight-power", "1"), "weight-power", "--class-weights or --samp"),
+        (("--sampler", "balanced", "--weight-power", "1"), "weight-power", "--class-weights or"),
+        (("--weight-ratio", "9"), "weight-ratio", "--class-weights"),
+        (("--validation-share", "0.4"), "validation-share", "--folds 0"),
+        (("--model", "resnet18", "--hidden", "4"), "hidden", "--model student"),
+        (("--model", "resnet18", "--folds", "4"), "folds", "--model student"),
+        (("--bound", "none", "--calibration", "mse"), "calibration", "--bound l1 or tanh"),
+    ],
+)
+def test_an_option_that_would_change_nothing_is_refused(tmp_path, options, idle, wanted):
+    out = tmp_path / "run"
+    quick = [one for one in QUICK if one != "--json"]
+    for name in ("--restarts", "--fine-epochs"):  # which have their own needs
+        at = quick.index(name)
+        del quick[at : at + 2]
+    result = CliRunner().invoke(cli, [*quick, *options, "-o", str(out)])
+    assert result.exit_code == 2
+    assert f"--{idle} has an effect with {wanted}" in result.output
+    assert not out.exists()
+
+
+def test_a_label_has_one_weight(tmp_path):
+    options = ["--class-weight", "S=2", "--class-weight", "S=3", "-o", str(tmp_path / "run")]
+    result = CliRunner().invoke(cli, [*QUICK, *options])
+    assert result.exit_code == 2
+    assert "a label has two weights" in result.output
+
+
+def test_distill_has_validation_records_and_no_folds(tmp_path):
+    options = ["distill", "--data", "excerpt", "--folds", "2", "-o", str(tmp_path / "run")]
+    result = CliRunner().invoke(cli, options)
+    assert result.exit_code == 2
+    assert "No such option" in result.output
