@@ -9,18 +9,21 @@ held-out beats.
     python benchmarks/folds.py --set '{"learning_rate": 0.003}'
     python benchmarks/folds.py --without 8 --deal 1
     python benchmarks/folds.py --prior S,4,6
+    python benchmarks/folds.py --offsets
     python benchmarks/folds.py --imbalance '{"power": 0.7, "ratio": 8}'
     python benchmarks/folds.py --protocol replica --measure 'steepest 19-43' --measure 'size 32-48'
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import click
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from ecgedge.data.locate import find_database
@@ -37,6 +40,8 @@ from firmware_sim.measures import read_measure
 from firmware_sim.prior import in_sequence
 
 CPU = torch.device("cpu")
+OFFSETS = (-0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75)
+"""What may be added to the logits of S and of V."""
 
 
 def deal_folds(examples: Examples, folds: int, deal: int) -> Iterator[tuple[Examples, Examples]]:
@@ -62,6 +67,47 @@ def fit_float(config: TrainConfig, rest: Examples, loss: nn.Module | None = None
     return model.eval()
 
 
+def with_offsets(
+    decide: Callable[[NDArray[np.float64]], NDArray[np.int64]],
+    y: NDArray[np.int64],
+    fold: NDArray[np.int64],
+    labels: tuple[str, ...],
+) -> NDArray[np.int64]:
+    """Return decisions with the offsets of S and V that are best in the other folds: (starts, n).
+
+    Parameters
+    ----------
+    decide : callable
+        Of offsets (classes,), to decisions (starts, n).
+    y, fold : (n,) integers
+        Class and fold of each beat.
+    labels : tuple of str
+    """
+    tried = []
+    for s, v in product(OFFSETS, OFFSETS):
+        tried.append(decide(np.array([{"S": s, "V": v}.get(label, 0.0) for label in labels])))
+    chosen = np.empty_like(tried[0])
+    for number in np.unique(fold):
+        inside = fold == number
+        scores = [f1_of(y[~inside], one[:, ~inside], labels).mean() for one in tried]
+        chosen[:, inside] = tried[int(np.argmax(scores))][:, inside]
+    return chosen
+
+
+def f1_of(
+    y: NDArray[np.int64], decided: NDArray[np.int64], labels: tuple[str, ...]
+) -> NDArray[np.float64]:
+    """Return the macro-F1 over N, S, V of each start's decisions (starts, n): (starts,)."""
+    tables = np.stack([confusion(y, start, len(labels)) for start in decided])
+    return np.asarray(macro_f1(tables, labels, NSV), np.float64)
+
+
+def tell(scores: NDArray[np.float64]) -> None:
+    """Print the mean over starts and its standard error."""
+    error = scores.std(ddof=1) / np.sqrt(len(scores)) if len(scores) > 1 else float("nan")
+    click.echo(f"{scores.mean():.4f} ± {error:.4f} over {len(scores)} starts")
+
+
 @click.command()
 @click.option("--protocol", type=click.Choice(["ds1-ds2", "replica"]), default="ds1-ds2")
 @click.option("--student", help="As `ecgedge train --student`.")
@@ -79,6 +125,9 @@ def fit_float(config: TrainConfig, rest: Examples, loss: nn.Module | None = None
 @click.option("--imbalance", default="{}", help="Fields of Imbalance, as JSON.")
 @click.option("--prior", help="As `ecgedge train --prior`.")
 @click.option("--augmentation", default="{}", help="Fields of Augmentation, as JSON.")
+@click.option(
+    "--offsets", is_flag=True, help="Also with thresholds of S and V that the other folds choose."
+)
 def main(
     protocol: str,
     student: str | None,
@@ -91,6 +140,7 @@ def main(
     imbalance: str,
     prior: str | None,
     augmentation: str,
+    offsets: bool,
 ) -> None:
     """Cross-validate a setting over training records."""
     config = for_protocol(protocol, student, **({"restarts": 8} | json.loads(changes)))
@@ -106,24 +156,35 @@ def main(
     torch.set_num_threads(1)
     examples = training_examples(find_database("mitdb", data), config)
     examples.context[:, list(without)] = 0
-    truth, logits = [], []
+    if offsets and len(config.labels) == 2:
+        raise click.UsageError("two classes have one threshold; leave --offsets out.")
+    held_out, networks, fold = [], [], []
     for number, (rest, held) in enumerate(deal_folds(examples, folds, deal)):
-        model = fit_float(config, rest)
-        network, one = logits_of(model, held, CPU).numpy(), float(config.logit_scale)
-        record, context = held.record.numpy(), held.context.numpy()
-        logits.append(in_sequence(config, network, record, context, one=one))
-        truth.append(held.y.numpy())
-        inside = ", ".join(held.records[one] for one in np.unique(record))
+        networks.append(logits_of(fit_float(config, rest), held, CPU).numpy())
+        held_out.append(held)
+        fold.append(np.full(len(held), number))
+        inside = ", ".join(held.records[one] for one in np.unique(held.record.numpy()))
         click.echo(f"fold {number + 1} of {folds}: {inside}", err=True)
-    y, found = np.concatenate(truth), np.concatenate(logits, axis=1)
-    if len(config.labels) == 2:
-        scores = np.array([auroc(y == 1, start[:, 1] - start[:, 0]) for start in found])
+    y, record, context = (
+        np.concatenate([getattr(held, name).numpy() for held in held_out])
+        for name in ("y", "record", "context")
+    )
+    network, labels = np.concatenate(networks, axis=1), config.labels
+
+    def scores_with(offset: NDArray[np.float64]) -> NDArray[np.float64]:
+        one = float(config.logit_scale)
+        return in_sequence(config, network + offset, record, context, one=one)
+
+    found = scores_with(np.zeros(len(labels)))
+    if len(labels) == 2:
+        tell(np.array([auroc(y == 1, start[:, 1] - start[:, 0]) for start in found]))
     else:
-        labels = config.labels
-        tables = [confusion(y, start.argmax(axis=1), len(labels)) for start in found]
-        scores = macro_f1(np.stack(tables), labels, NSV)
-    error = scores.std(ddof=1) / np.sqrt(len(scores)) if len(scores) > 1 else float("nan")
-    click.echo(f"{scores.mean():.4f} ± {error:.4f} over {len(scores)} starts")
+        tell(f1_of(y, found.argmax(axis=2), labels))
+    if offsets:
+        fold_of = np.concatenate(fold)
+        chosen = with_offsets(lambda o: scores_with(o).argmax(axis=2), y, fold_of, labels)
+        click.echo("thresholds of S and V that the other folds chose: ", nl=False)
+        tell(f1_of(y, chosen, labels))
 
 
 if __name__ == "__main__":
