@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgedge.cli.main import answer
 from ecgedge.data.annotations import REFERENCE
 from ecgedge.data.locate import find_database
 from ecgedge.data.record import read_record, resample_record
@@ -144,4 +145,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    answer(main)

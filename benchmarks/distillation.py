@@ -12,6 +12,7 @@ student without a teacher with its 95 % interval over records.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from torch import Tensor, nn
 
+from ecgedge.cli.main import answer
 from ecgedge.data.locate import find_database
 from ecgedge.evaluation.bootstrap import interval, record_weights
 from ecgedge.evaluation.metrics import NSV, confusion, macro_f1
@@ -171,9 +173,9 @@ def by_record(
     scores = in_sequence(config, logits, record, context, one=float(config.logit_scale))
     answers, y, k = scores.argmax(-1), held.y.numpy(), len(config.labels)
     tables = np.zeros((len(answers), len(held.records), k, k), np.int64)
-    for start, answer in enumerate(answers):
+    for start, given in enumerate(answers):
         for one in np.unique(record):
-            tables[start, one] = confusion(y[record == one], answer[record == one], k)
+            tables[start, one] = confusion(y[record == one], given[record == one], k)
     return tables
 
 
@@ -225,4 +227,4 @@ def main(data: Path | None, folds: int, deal: int, nstdb: float, restarts: int) 
 
 
 if __name__ == "__main__":
-    main()
+    answer(partial(main, standalone_mode=False))

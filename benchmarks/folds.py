@@ -17,6 +17,7 @@ held-out beats.
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -26,6 +27,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from ecgedge.cli.main import answer
 from ecgedge.data.locate import find_database
 from ecgedge.evaluation.metrics import NSV, auroc, confusion, macro_f1
 from ecgedge.training.best import Best
@@ -188,4 +190,4 @@ def main(
 
 
 if __name__ == "__main__":
-    main()
+    answer(partial(main, standalone_mode=False))

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from ecgedge.chips import CORES, Core, sizes
 from ecgedge.chips.stack import worst_stack
+from ecgedge.cli.main import answer
 from ecgedge.verification.firmware import Firmware, layers_type, network_input
 from ecgedge.zoo import shipped_bundles
 from export.golden import extreme_beats
@@ -147,4 +148,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    answer(main)

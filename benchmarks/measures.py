@@ -14,6 +14,7 @@ of the records out, chooses from the others, and scores what was chosen on those
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -22,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ecgedge.cli.main import answer
 from ecgedge.data.locate import find_database
 from ecgedge.evaluation.metrics import auroc
 from ecgedge.training.augment import augmented
@@ -230,4 +232,4 @@ def main(data: Path | None, count: int, deals: int, nested: bool, outer: int) ->
 
 
 if __name__ == "__main__":
-    main()
+    answer(partial(main, standalone_mode=False))

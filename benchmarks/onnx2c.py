@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from ecgedge.chips import Built, Core, build, run
 from ecgedge.chips.qemu import Board, cortex_m
+from ecgedge.cli.main import answer
 from ecgedge.verification.firmware import write_library
 from ecgedge.zoo import shipped_bundles
 from firmware_sim import network
@@ -212,4 +213,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    answer(main)

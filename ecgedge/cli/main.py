@@ -3,7 +3,10 @@
 import errno
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
+from typing import NoReturn
 
 import click
 
@@ -86,11 +89,17 @@ def _missing(error: ModuleNotFoundError) -> str | None:
 
 
 def main() -> None:
-    """Run the command line; errors are one line and a non-zero exit code."""
+    """Run the command line."""
     # Our matrix products are small: a second BLAS thread costs more than it brings.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    answer(partial(cli.main, standalone_mode=False))
+
+
+def answer(command: Callable[[], object]) -> NoReturn:
+    """Run a command and exit; errors are one line and a non-zero exit code."""
     try:
-        sys.exit(cli.main(standalone_mode=False))
+        status = command()
+        sys.exit(status if isinstance(status, int) else 0)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
