@@ -260,21 +260,24 @@ def _table(rows: Sequence[Sequence[Row]], subjects: Sequence[Subject]) -> list[R
     """Put the rows of all subjects into one table.
 
     In a comparison every row bears the name of its subject, except that the first one's keep
-    their keys. What several runs have in common, a logistic baseline or a teacher, stands once.
+    their keys. What several subjects have in common, a logistic baseline or a teacher, stands once,
+    after all others: each of them is held against it.
     """
     if len(subjects) == 1:
         return list(rows[0])
+    everything = [row for own in rows for row in own]
     found: list[Row] = []
-    shared: set[tuple[str, ...]] = set()
+    shared: dict[tuple[str, ...], Row] = {}
     for number, (subject, own) in enumerate(zip(subjects, rows, strict=True)):
         for row in own:
-            if row.name in (TEACHER, *FEATURES):
-                if row.digests in shared:
-                    continue
-                shared.add(row.digests)
             key = f"{subject.name}/{row.name}" if number else row.name
-            found.append(replace(row, name=key, what=f"{subject.name}: {row.what}"))
-    return found
+            named = replace(row, name=key, what=f"{subject.name}: {row.what}")
+            alike = [one.digests for one in everything if one.name == row.name]
+            if row.name not in (TEACHER, *FEATURES) or alike.count(row.digests) == 1:
+                found.append(named)
+            elif row.digests not in shared:
+                shared[row.digests] = row if len(set(alike)) == 1 else named
+    return found + list(shared.values())
 
 
 def write_report(found: Evaluation, folder: Path, *, pictures: bool = True) -> Path:

@@ -335,9 +335,20 @@ def _against(report: Mapping[str, Any], lead: Row, other: Row) -> str:
 
 
 def _verdicts(report: Mapping[str, Any], lead: Row, rows: Sequence[Row]) -> list[str]:
-    """Return every verdict: against the baseline, against the logistic baselines."""
+    """Return every verdict: against the baseline; of all subjects against the logistic ones."""
     own = [report["verdict"]] if report["verdict"] else []
-    return own + [_against(report, lead, row) for row in rows if row.name in FEATURES]
+    return own + [
+        _against(report, student, row)
+        for student in rows
+        if _own_name(student) == lead.name
+        for row in rows
+        if _own_name(row) in FEATURES and f"{student.name} - {row.name}" in report["comparisons"]
+    ]
+
+
+def _own_name(row: Row) -> str:
+    """Return the row's name within its subject."""
+    return row.name.rpartition("/")[2]
 
 
 def to_text(report: Mapping[str, Any]) -> str:

@@ -174,9 +174,9 @@ def test_what_is_no_such_file_is_refused(text: str, tmp_path: Path) -> None:
 # In a report
 
 
-def noisy_baselines(labels: tuple[str, ...]) -> tuple[logistic.Logistic, ...]:
+def noisy_baselines(labels: tuple[str, ...], seed: int = 0) -> tuple[logistic.Logistic, ...]:
     """Baselines fitted on noise, each record of the excerpt in a fold of its own."""
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     records = tuple(name for pair in VALIDATION for name in pair)
     n = 400
     return logistic.fit_all(
@@ -214,3 +214,23 @@ def test_two_classes_have_a_baseline_that_sees_the_beat_alone(
     assert rows["logistic"]["parameters"] == 22
     assert rows["logistic_shape"]["parameters"] == 12
     assert rows["logistic_shape"]["threshold"] is not None
+
+
+def test_what_several_runs_have_in_common_stands_once_and_all_are_held_against_it(
+    tmp_path: Path, excerpt: Path
+) -> None:
+    paths = [make_run(tmp_path / name, seed) for seed, name in enumerate("abc")]
+    common, other = (noisy_baselines(label_map("nsvf").labels, seed) for seed in range(2))
+    for path, own in zip(paths, (common, common, other), strict=True):
+        logistic.save(own, path / "logistic.json")
+    both = evaluate(paths[:2], excerpt, test=True, resamples=20).report
+    assert list(both["rows"]) == ["b/program", "b/float", "logistic"]
+    assert both["rows"]["logistic"]["what"] == logistic.WHAT[logistic.LOGISTIC]
+    assert {"program - logistic", "b/program - logistic"} < set(both["comparisons"])
+    assert [verdict.partition(" against ")[0] for verdict in both["verdicts"]] == [
+        "a: student, integer", "b: student, integer",
+    ]  # fmt: skip
+    all_three = evaluate(paths, excerpt, test=True, resamples=20).report
+    assert list(all_three["rows"])[-2:] == ["c/logistic", "logistic"]
+    assert all_three["rows"]["logistic"]["what"].startswith("a: ")
+    assert all_three["rows"]["c/logistic"]["what"].startswith("c: ")
