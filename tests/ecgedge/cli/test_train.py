@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from ecgedge.cli.main import cli
-from ecgedge.cli.train import _imbalance
+from ecgedge.cli.training_options import _imbalance
 from ecgedge.runs import load_run
 from ecgedge.training.config import for_protocol
 
