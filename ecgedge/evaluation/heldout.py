@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 from calib.float_network import FloatNetwork
 from ecgedge.data.beats import BeatSet, prepare_beats
 from ecgedge.data.labels import AAMI_MAPS, DROPPED, label_map
-from ecgedge.data.splits import DOMINANT_RECORD, PACED, SAME_PERSON, Split, get_split, split_records
+from ecgedge.data.splits import (
+    DOMINANT_RECORD,
+    DS1,
+    PACED,
+    SAME_PERSON,
+    Split,
+    get_split,
+    split_records,
+)
 from ecgedge.evaluation.logistic import WHAT, Logistic
 from ecgedge.evaluation.metrics import Predictions, predictions
 from firmware_sim.errors import EcgedgeError
@@ -294,6 +302,12 @@ def _traps_of_tests(test: HeldOut) -> list[str]:
     if "F" in test.labels and DOMINANT_RECORD["F"] in names and split.name == "ds1-ds2":
         found.append("Nine tenths of the F beats are in record 213: see F without 213.")
     if split.name == "replica":
+        of_ds1 = [name for name in split.test if name in DS1]
+        found.append(
+            f"{len(of_ds1)} of the {len(split.test)} test records are training records of ds1-ds2, "
+            "on whose labels the inputs of the student context and of the logistic baselines were "
+            "chosen: see the row without records of DS1."
+        )
         paced = [name for name in PACED if name in split.train]
         found.append(
             f"Paced records are among the training records ({', '.join(paced)}), and every beat "

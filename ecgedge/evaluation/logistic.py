@@ -1,8 +1,9 @@
-"""The baseline that a student has to beat: multinomial logistic regression on ten features.
+"""The baselines that a student has to beat: multinomial logistic regressions.
 
-Four classes have 44 parameters: for each class ten weights and a bias. The fit has one minimum and
-no random start, so it has no seeds. It learns from training records alone and is written into the
-run as JSON; evaluation only reads it.
+On ten features four classes have 44 parameters: for each class ten weights and a bias. Another one,
+on the inputs of the student's hidden layer, tells what these are worth, and what the rest of it
+adds. A fit has one minimum and no random start, so it has no seeds. It learns from training records
+alone and is written into the run as JSON; evaluation only reads it.
 
 Class weights (largest class / own class)^0.7 and the penalty were chosen over folds of the DS1
 records, like the features.
@@ -19,17 +20,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calib.thresholds import choose_threshold
-from ecgedge.evaluation.shape import RR, SHAPE, Floats, features_of
+from ecgedge.evaluation.shape import RR, SHAPE, Floats, check_features, features_of
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.files import write_atomic
 from firmware_sim.formats import ONE
 
-LOGISTIC, SHAPE_ONLY = "logistic", "logistic_shape"
-FEATURES: Mapping[str, tuple[str, ...]] = {LOGISTIC: RR + SHAPE, SHAPE_ONLY: SHAPE}
-"""Variant -> its features."""
+LOGISTIC, SHAPE_ONLY, OWN = "logistic", "logistic_shape", "logistic_own"
+FEATURES: Mapping[str, tuple[str, ...]] = {LOGISTIC: RR + SHAPE, SHAPE_ONLY: SHAPE, OWN: ()}
+"""Variant -> its features; those of `OWN` depend on the student."""
 WHAT = {
     LOGISTIC: "logistic regression, 5 RR + 5 shape",
     SHAPE_ONLY: "logistic regression, 5 shape",
+    OWN: "logistic regression, inputs of the student",
 }
 """Variant -> what people call it."""
 FOLDS = 5
@@ -39,7 +41,7 @@ PENALTY = 1e-3
 CANDIDATE_FOLDS = 500
 FORMAT, VERSION = "ecgedge-logistic", 1
 MAX_FILE_BYTES = 1 << 20
-MAX_MODELS, MAX_CLASSES, MAX_FOLDS, MAX_FS_HZ = 8, 16, 64, 10_000
+MAX_MODELS, MAX_CLASSES, MAX_FOLDS, MAX_FS_HZ, MAX_FEATURES = 8, 16, 64, 10_000, 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +70,8 @@ class Logistic:
     ----------
     name : str
         Key of `FEATURES`.
+    features : tuple of str
+        As `features_of` knows them.
     labels : tuple of str
         The normal class first.
     fs : int
@@ -81,6 +85,7 @@ class Logistic:
     """
 
     name: str
+    features: tuple[str, ...]
     labels: tuple[str, ...]
     fs: int
     weights: Weights
@@ -128,7 +133,7 @@ class Logistic:
         return logits
 
     def _features(self, q: NDArray[np.integer], context: NDArray[np.integer]) -> Floats:
-        return features_of(q, context, self.fs, FEATURES[self.name])
+        return features_of(q, context, self.fs, self.features)
 
 
 # Fitting
@@ -159,7 +164,7 @@ class TrainingBeats:
     fs: int
 
 
-def fit(beats: TrainingBeats, name: str = LOGISTIC) -> Logistic:
+def fit(beats: TrainingBeats, name: str = LOGISTIC, inputs: tuple[str, ...] = ()) -> Logistic:
     """Fit one variant: on all records, and for each fold of records on the others.
 
     Parameters
@@ -167,8 +172,11 @@ def fit(beats: TrainingBeats, name: str = LOGISTIC) -> Logistic:
     beats : TrainingBeats
     name : str
         Key of `FEATURES`.
+    inputs : tuple of str
+        Features of `OWN`.
     """
-    features = features_of(beats.q, beats.context, beats.fs, FEATURES[name])
+    chosen = inputs if name == OWN else FEATURES[name]
+    features = features_of(beats.q, beats.context, beats.fs, chosen)
     fold = folds_of(beats.y, beats.record)
     names = np.asarray(beats.records, dtype=str)
     parts = []
@@ -177,21 +185,29 @@ def fit(beats: TrainingBeats, name: str = LOGISTIC) -> Logistic:
         rest = minimize(features[~held], beats.y[~held], len(beats.labels))
         parts.append((tuple(str(n) for n in names[: len(fold)][fold == number]), rest))
     whole = minimize(features, beats.y, len(beats.labels))
-    found = Logistic(name, beats.labels, beats.fs, whole, None, tuple(parts))
+    found = Logistic(name, chosen, beats.labels, beats.fs, whole, None, tuple(parts))
     if len(beats.labels) != 2:
         return found
     logits = found.out_of_fold(beats.q, beats.context, beats.record, beats.records)
     return replace(found, threshold=_threshold(logits, beats))
 
 
-def fit_all(beats: TrainingBeats) -> tuple[Logistic, ...]:
-    """Fit the baselines of a task: ten features; with two classes also the shape alone.
+def fit_all(beats: TrainingBeats, inputs: tuple[str, ...] = ()) -> tuple[Logistic, ...]:
+    """Fit the baselines of a task: ten features; two classes: the shape alone; a student's inputs.
 
-    Students of two classes are given the beat alone, and a baseline that knows the rhythm would
-    know more than they do.
+    Students of two classes may be given the beat alone, and a baseline that knows the rhythm knows
+    more than they do.
+
+    Parameters
+    ----------
+    beats : TrainingBeats
+    inputs : tuple of str
+        What the student's first layer sees; empty for convolutions, which see the beat itself.
     """
-    names = (LOGISTIC, SHAPE_ONLY) if len(beats.labels) == 2 else (LOGISTIC,)
-    return tuple(fit(beats, name) for name in names)
+    names = [LOGISTIC]
+    names += [SHAPE_ONLY] if len(beats.labels) == 2 else []
+    names += [OWN] if inputs else []
+    return tuple(fit(beats, name, inputs) for name in names)
 
 
 def _threshold(logits: Floats, beats: TrainingBeats) -> float:
@@ -285,7 +301,7 @@ def _to_json(model: Logistic) -> dict[str, Any]:
         "name": model.name,
         "labels": list(model.labels),
         "fs": model.fs,
-        "features": list(FEATURES[model.name]),
+        "features": list(model.features),
         **_pair(model.weights),
         "threshold": model.threshold,
         "folds": [{"records": list(records), **_pair(w)} for records, w in model.folds],
@@ -318,7 +334,9 @@ def load(path: Path) -> tuple[Logistic, ...]:
         if len(content["models"]) > MAX_MODELS:
             raise ValueError("too many models")
         return tuple(_from_json(item) for item in content["models"])
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (
+        KeyError, TypeError, ValueError, AttributeError, RecursionError, EcgedgeError
+    ) as error:  # fmt: skip
         raise EcgedgeError(f"{path} is malformed ({error}); train the run again.") from None
 
 
@@ -329,9 +347,12 @@ def _from_json(item: Mapping[str, Any]) -> Logistic:
         raise ValueError("impossible sizes")
     if not 1 <= fs <= MAX_FS_HZ:
         raise ValueError(f"a rate of {fs} Hz")
-    if name not in FEATURES or tuple(item["features"]) != FEATURES[name]:
+    features = tuple(str(feature) for feature in item["features"])
+    if name == OWN and 1 <= len(features) <= MAX_FEATURES:
+        check_features(features, fs)
+    elif name not in FEATURES or features != FEATURES[name] or name == OWN:
         raise ValueError("unknown features")
-    shape = (len(labels), len(FEATURES[name]))
+    shape = (len(labels), len(features))
     threshold = item["threshold"]
     if (threshold is None) == (len(labels) == 2):
         raise ValueError("a threshold belongs to two classes, and to no other number")
@@ -343,6 +364,7 @@ def _from_json(item: Mapping[str, Any]) -> Logistic:
     ]
     return Logistic(
         name=name,
+        features=features,
         labels=labels,
         fs=fs,
         weights=_weights(item, shape),

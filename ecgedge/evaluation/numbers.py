@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ecgedge.data.splits import DOMINANT_RECORD, SAME_PERSON
+from ecgedge.data.splits import DOMINANT_RECORD, DS1, SAME_PERSON
 from ecgedge.evaluation.bootstrap import (
     Comparison,
     Interval,
@@ -176,8 +176,9 @@ def sensitivity(
     """Repeat the figures without the records that are known to decide them.
 
     All classes without the record of the person who is also in training; each class without the
-    record that holds most of its beats; and all beats with the labels of the other AAMI map. Rows
-    whose record or class is not there are left out.
+    record that holds most of its beats; all classes without the records of DS1, on whose labels the
+    inputs of students and baselines were chosen; and all beats with the labels of the other AAMI
+    map. Rows whose records or class are not there are left out.
 
     Parameters
     ----------
@@ -193,18 +194,21 @@ def sensitivity(
     Returns
     -------
     dict
-        `without_202`, `S_without_232`, `F_without_213`, `aami_map_bxb` -> numbers.
+        `without_202`, `S_without_232`, `F_without_213`, `without_ds1`, `aami_map_bxb` -> numbers.
     """
     labels, records = seeds[0].labels, seeds[0].records
     rows: Rows = {}
     for record in SAME_PERSON:
         if record in records:
-            rows[f"without_{record}"] = _rates_of(_without(seeds, record), resamples, seed)
+            rows[f"without_{record}"] = _rates_of(_without(seeds, [record]), resamples, seed)
     for label, record in DOMINANT_RECORD.items():
         if label in labels and record in records:
-            numbers = _rates_of(_without(seeds, record), resamples, seed)
+            numbers = _rates_of(_without(seeds, [record]), resamples, seed)
             keep = (f"se.{label}", f"ppv.{label}", f"f1.{label}", "macro_f1_nsv", "macro_f1_nsvf")
             rows[f"{label}_without_{record}"] = {name: numbers[name] for name in keep}
+    of_ds1 = [name for name in records if name in DS1]
+    if 0 < len(of_ds1) < len(records):
+        rows["without_ds1"] = _rates_of(_without(seeds, of_ds1), resamples, seed)
     if other_map is not None:
         name, y = other_map
         mapped = [replace(one, y=y) for one in seeds]
@@ -212,12 +216,12 @@ def sensitivity(
     return rows
 
 
-def _without(seeds: Sequence[Predictions], record: str) -> list[Predictions]:
-    """Predictions that know nothing of a record, so that no resample draws it."""
+def _without(seeds: Sequence[Predictions], unwanted: Sequence[str]) -> list[Predictions]:
+    """Predictions that know nothing of some records, so that no resample draws them."""
     records = seeds[0].records
-    left = tuple(name for name in records if name != record)
+    left = tuple(name for name in records if name not in unwanted)
     index = np.array([left.index(name) if name in left else -1 for name in records])
-    parts = [seed.without(record) for seed in seeds]
+    parts = [seed.without(*unwanted) for seed in seeds]
     return [replace(part, record=index[part.record], records=left) for part in parts]
 
 

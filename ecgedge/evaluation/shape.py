@@ -1,14 +1,18 @@
-"""Five numbers that describe the shape of a beat, and five of its rhythm: inputs of the baseline.
+"""Inputs of the baselines: five numbers of a beat's shape, five of its rhythm, or a student's own.
 
-They were chosen by forward selection among twenty-six simple measures, by macro-F1 and AUROC over
-folds of the DS1 records; no test record was read. All are taken from the normalized window that
-the integer program gets, so amplitudes are shares of the beat's largest deviation.
+The ten were chosen by forward selection among twenty-six simple measures, by macro-F1 and AUROC
+over folds of the DS1 records; no test record was read. All are taken from the normalized window
+that the integer program gets, so amplitudes are shares of the beat's largest deviation.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from firmware_sim.context import CONTEXT_NAMES
 from firmware_sim.formats import ONE
+from firmware_sim.measures import check_measures, measured, read_measure
 
 Floats = NDArray[np.float64]
 
@@ -61,22 +65,48 @@ def shape_of(q: NDArray[np.integer], fs: int) -> Floats:
     return np.column_stack(columns)
 
 
-def rhythm_of(context: NDArray[np.integer]) -> Floats:
-    """Return the five RR values (n, 5) of a beat's context, as shares of one.
-
-    Parameters
-    ----------
-    context : ndarray of int8, shape (n, 5 or more)
-        As `firmware_sim.rhythm.contexts` returns it: the RR values come first.
-    """
-    return np.asarray(context, np.float64)[:, : len(RR)] / ONE
-
-
 def features_of(
     q: NDArray[np.integer], context: NDArray[np.integer], fs: int, names: tuple[str, ...]
 ) -> Floats:
-    """Return the named features of beats: (n, len(names))."""
-    known = RR + SHAPE
-    table = np.hstack([rhythm_of(context), shape_of(q, fs)])
+    """Return the named features of beats: (n, len(names)).
+
+    Parameters
+    ----------
+    q : ndarray of int8, shape (n, window)
+    context : ndarray of int8, shape (n, 5 or more)
+        As `firmware_sim.context` returns it: the RR values come first.
+    fs : int
+    names : tuple of str
+        Of `RR`, of `SHAPE`, of `CONTEXT_NAMES`, or measures as text (`Measure`): all but those of
+        `SHAPE` are inputs of students, as shares of one.
+    """
+    shape = shape_of(q, fs)
+
+    def column(name: str) -> Floats:
+        if name in SHAPE:
+            return shape[:, SHAPE.index(name)]
+        if name in _COLUMNS:
+            return np.asarray(context[:, _COLUMNS[name]] / ONE, np.float64)
+        return np.asarray(measured(q.astype(np.int8), (read_measure(name),))[:, 0] / ONE)
+
     # Rows in one piece: sums over them then do not depend on how the table came about.
-    return np.ascontiguousarray(table[:, [known.index(name) for name in names]])
+    return np.column_stack([column(name) for name in names])
+
+
+def check_features(names: Sequence[str], fs: int) -> None:
+    """Refuse names that `features_of` does not know in beats of one second.
+
+    Raises
+    ------
+    EcgedgeError
+        Naming the first one.
+    """
+    own = [name for name in names if name not in _COLUMNS and name not in SHAPE]
+    check_measures(tuple(map(read_measure, own)), fs)
+
+
+_COLUMNS = {
+    **{name: column for column, name in enumerate(RR)},
+    **{name: column for column, name in enumerate(CONTEXT_NAMES)},
+}
+"""Name -> column of the context."""

@@ -28,6 +28,7 @@ SUBSETS = {
     "without_202": "without 202",
     "S_without_232": "S without 232",
     "F_without_213": "F without 213",
+    "without_ds1": "without records of DS1",
     "aami_map_bxb": "AAMI map bxb (e, j, n are S)",
     "aami_map_aami": "AAMI map aami (e, j, n are N)",
 }
@@ -309,6 +310,8 @@ def sensitivity_table(report: Mapping[str, Any], key: str, *, limits: bool = Fal
         return None
     names = [f"f1.{label}" for label in report["classes"]]
     names += [n for n in ("macro_f1_nsv", "macro_f1_nsvf") if value_of(numbers, n) is not None]
+    if len(report["classes"]) == 2:
+        names += ["miss_rate", "false_positive_rate"]
 
     def cell(source: Mapping[str, Any], name: str) -> str:
         value = show(value_of(source, name), name)

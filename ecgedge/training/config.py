@@ -6,7 +6,7 @@ from typing import Any
 
 from ecgedge.data.labels import label_map
 from ecgedge.data.splits import get_split
-from firmware_sim.context import CONTEXT_SIZE, RR_SIZE
+from firmware_sim.context import CONTEXT_NAMES, CONTEXT_SIZE, RR_SIZE
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.measures import Measure, check_measures, read_measure
 from firmware_sim.prior import Prior
@@ -268,6 +268,13 @@ class TrainConfig:
     def looks(self) -> bool:
         """Whether the model looks at beats, and not at their context alone."""
         return self.branches or bool(self.measures) or self.model != "student"
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of what the student's hidden layer sees; empty for convolutions and teachers."""
+        if self.model != "student" or self.branches:
+            return ()
+        return (*map(str, self.measures), *CONTEXT_NAMES[: self.context])
 
     @property
     def context_values(self) -> int:

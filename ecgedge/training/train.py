@@ -35,7 +35,7 @@ class Data:
     """Training and validation beats of one configuration, and which records are missing.
 
     With folds both are all training beats. `source` is what a run notes of them: whether they are
-    of the bundled excerpt, and their digest.
+    of the bundled excerpt, and their digest. `inputs` names what the first layer sees.
     """
 
     train: Examples
@@ -43,6 +43,7 @@ class Data:
     missing: tuple[str, ...]
     labels: tuple[str, ...]
     source: dict[str, Any]
+    inputs: tuple[str, ...]
 
     @cached_property
     def logistic(self) -> tuple[Logistic, ...]:
@@ -60,7 +61,7 @@ class Data:
             labels=self.labels,
             fs=self.train.fs,
         )
-        return logistic.fit_all(beats)
+        return logistic.fit_all(beats, self.inputs)
 
 
 def read_data(folder: Path, config: TrainConfig) -> Data:
@@ -72,7 +73,7 @@ def read_data(folder: Path, config: TrainConfig) -> Data:
     missing = split_records(config.protocol, folder).missing
     of_excerpt = folder.resolve() == excerpt().resolve()
     source = {"excerpt": of_excerpt, "beats_sha256": examples.digest}
-    return Data(train, validation, missing, config.labels, source)
+    return Data(train, validation, missing, config.labels, source, config.inputs)
 
 
 def check_data(path: Path, data: Data) -> None:

@@ -11,7 +11,9 @@ from ecgedge.evaluation import logistic
 from ecgedge.evaluation.evaluate import evaluate
 from ecgedge.evaluation.metrics import auroc
 from ecgedge.evaluation.shape import features_of
+from ecgedge.training.config import for_protocol
 from firmware_sim.errors import EcgedgeError
+from firmware_sim.measures import measured
 from tests.run_folders import VALIDATION, make_run
 
 RECORDS = ("100", "101", "103", "105", "106", "108")
@@ -234,3 +236,49 @@ def test_what_several_runs_have_in_common_stands_once_and_all_are_held_against_i
     assert list(all_three["rows"])[-2:] == ["c/logistic", "logistic"]
     assert all_three["rows"]["logistic"]["what"].startswith("a: ")
     assert all_three["rows"]["c/logistic"]["what"].startswith("c: ")
+
+
+def noise(n: int = 300) -> logistic.TrainingBeats:
+    """Beats, context and classes that have nothing to do with each other."""
+    random = np.random.default_rng(3)
+    return logistic.TrainingBeats(
+        q=random.integers(-127, 128, (n, 360)).astype(np.int8),
+        context=random.integers(-127, 128, (n, 12)).astype(np.int8),
+        y=random.integers(0, 2, n),
+        record=random.integers(0, 5, n),
+        records=tuple("abcde"),
+        labels=("N", "abnormal"),
+        fs=360,
+    )
+
+
+@pytest.mark.parametrize(
+    ("student", "parameters"), [("context", 2 * (12 + 1)), ("measures", 2 * (4 + 1))]
+)
+def test_one_baseline_sees_what_the_hidden_layer_of_the_student_sees(
+    student: str, parameters: int, tmp_path: Path
+) -> None:
+    beats, config = noise(), for_protocol("replica", student)
+    own = logistic.fit_all(beats, config.inputs)[-1]
+    assert (own.name, own.parameters) == (logistic.OWN, parameters)
+    inputs = (beats.context if config.context else measured(beats.q, config.measures)) / 128
+    assert np.array_equal(own.logits(beats.q, beats.context), own.weights.logits(inputs))
+    logistic.save([own], tmp_path / "logistic.json")
+    (again,) = logistic.load(tmp_path / "logistic.json")
+    assert (again.digest, again.features) == (own.digest, config.inputs)
+
+
+def test_convolutions_have_no_inputs_of_their_own() -> None:
+    assert for_protocol("replica", "beat").inputs == ()
+    assert [one.name for one in logistic.fit_all(noise())] == ["logistic", "logistic_shape"]
+
+
+@pytest.mark.parametrize("feature", ["heart rate", "size 36-24", "size 0-61", "sizes 1-9"])
+def test_a_file_with_an_unknown_input_is_refused(feature: str, tmp_path: Path) -> None:
+    path = tmp_path / "logistic.json"
+    logistic.save([logistic.fit(noise(), logistic.OWN, ("size 24-36",))], path)
+    content = json.loads(path.read_text())
+    content["models"][0]["features"] = [feature]
+    path.write_text(json.dumps(content))
+    with pytest.raises(EcgedgeError, match="malformed"):
+        logistic.load(path)

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -88,6 +89,18 @@ def test_sensitivity_rows_leave_out_the_records_that_decide() -> None:
         assert limits.low <= value <= limits.high
     assert rows["S_without_232"]["f1.S"][0] == metrics.gross(beats.without("232"))["f1.S"]
     assert "f1.V" not in rows["S_without_232"]
+
+
+def test_records_on_which_inputs_were_chosen_are_left_out_where_others_remain() -> None:
+    y, right = [0, 1] * 3, [[1.0, 0.0], [0.0, 1.0]] * 3
+    beats = metrics.predictions(
+        ("N", "abnormal"), y, right[:4] + right[1::-1], [0, 0, 1, 1, 2, 2], ("106", "124", "233")
+    )
+    rows = numbers.sensitivity([beats], 20)
+    assert set(rows) == {"without_ds1"}
+    assert rows["without_ds1"]["miss_rate"][0] == 1  # 233 alone, whose labels are all wrong
+    of_ds1 = beats.without("233")
+    assert numbers.sensitivity([replace(of_ds1, records=("106", "124"))], 20) == {}
 
 
 def test_no_resample_draws_the_record_that_is_left_out() -> None:
