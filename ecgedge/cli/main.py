@@ -38,6 +38,17 @@ COMMANDS = {
 OF_TRAINING = {"torch": "PyTorch", "matplotlib": "matplotlib", "sklearn": "scikit-learn"}
 """Packages of the `train` extra: name of the module -> name for people."""
 
+REMEDIES = {
+    errno.ENOENT: "name a place that exists",
+    errno.ENOTDIR: "a part of that path is a file; name another place",
+    errno.EISDIR: "name a file, not a folder",
+    errno.EACCES: "name another place, that you may read and write",
+    errno.EPERM: "name another place, that you may read and write",
+    errno.EROFS: "name another place, that can be written",
+    errno.ENOSPC: "free some space and run the command again",
+}
+"""What to do about an error of the operating system."""
+
 
 class LazyGroup(click.Group):
     """Commands are imported when they run, so that `ecgedge --help` answers at once."""
@@ -73,9 +84,9 @@ def cli() -> None:
 def _message(error: OSError) -> str:
     """One sentence for what the operating system refused."""
     place = f" ({error.filename})" if error.filename else ""
-    if error.errno == errno.ENOSPC:
-        return f"the disk is full{place}; free some space and run the command again."
-    return f"{error.strerror or error}{place}."
+    what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or error
+    remedy = REMEDIES.get(error.errno or 0)
+    return f"{what}{place}; {remedy}." if remedy else f"{what}{place}."
 
 
 def _missing(error: ModuleNotFoundError) -> str | None:

@@ -36,7 +36,10 @@ def _time(ctx: click.Context, param: click.Parameter, value: str | None) -> floa
 
 def _names(ctx: click.Context, param: click.Parameter, values: "Sequence[str]") -> tuple[str, ...]:
     """Split names at commas."""
-    return tuple(name for value in values for name in value.split(",") if name)
+    names = tuple(name for value in values for name in value.split(",") if name)
+    if values and not names:
+        raise click.BadParameter("no record is named; write 100,101, or leave it out for all.")
+    return names
 
 
 @click.command()
@@ -176,6 +179,9 @@ def _print_notes(scores: "Sequence[Score]", tasks: "Tasks") -> None:
                 err=True,
             )
     for one in scores:
+        names = one.task.reference.stem, one.task.test.stem
+        if names[0] != names[1]:  # only of single files, which may have been taken by mistake
+            click.echo(f"note: the files are of records {names[0]} and {names[1]}.", err=True)
         for note in one.notes:
             click.echo(f"note: {note}", err=True)
 

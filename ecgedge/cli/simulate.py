@@ -121,8 +121,7 @@ def simulate(
             test=test, plot=plot, as_json=as_json,
         )  # fmt: skip
         return
-    if severities is not None or test:
-        raise EcgedgeError("--severities and --test are for a sweep; add --fault KIND.")
+    _check_no_sweep(damage, severities, test)
     extension = annotate or (ANNOTATOR if annotations is not None else None)
     if extension is not None:
         check_annotator(extension)
@@ -189,6 +188,30 @@ def _check_sweep(
                 f"{option} is for recordings, not for a sweep over severities; leave it out, or "
                 "name a severity with --fault KIND=SEVERITY."
             )
+
+
+def _check_no_sweep(damage: "list[Fault]", severities: str | None, test: bool) -> None:
+    """Refuse what recordings take from nobody: options of a sweep, a seed without a fault."""
+    given = {"--severities": severities is not None, "--test": test, "--trials": _typed("trials")}
+    option = next((name for name, there in given.items() if there), None)
+    if option and damage:
+        one = damage[0]
+        raise EcgedgeError(
+            f"--fault {one.kind}={one.severity:g} has a severity of its own and {option} is for a "
+            f"sweep over severities; leave {option} out, or write --fault {one.kind}."
+        )
+    if option:
+        raise EcgedgeError(f"{option} is for a sweep; add --fault KIND, or leave it out.")
+    if not damage and _typed("seed"):
+        raise EcgedgeError("--seed is that of faults; add --fault KIND=SEVERITY, or leave it out.")
+
+
+def _typed(name: str) -> bool:
+    """Say whether the user gave an option, be it with its default."""
+    from click.core import ParameterSource
+
+    source = click.get_current_context().get_parameter_source(name)
+    return source != ParameterSource.DEFAULT
 
 
 def _run(

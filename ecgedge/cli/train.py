@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ecgedge.cli.training_options import STUDENT, TRAINING, all_of, config_from
+from ecgedge.cli.training_options import STUDENT, TRAINING, all_of, config_from, refuse_given
 
 if TYPE_CHECKING:
     from ecgedge.runs import Run
@@ -123,10 +123,18 @@ def distill(
     from ecgedge.training.losses import Distillation
     from ecgedge.training.progress import Watch
 
+    if teacher is not None:
+        refuse_given(
+            ("teacher_model", "teacher_training", "teacher_epochs"),
+            "is for a teacher that is yet to be trained; leave it or --teacher out.",
+        )
+    if values["beta"] == 0:
+        refuse_given(("temperature",), "has no effect with --beta 0; leave one of them out.")
     names = ("alpha", "beta", "gamma", "temperature", "confidence")
     how = {name: values.pop(name) for name in names}
     chosen = Distillation(**{n: v for n, v in how.items() if v is not None})
-    config = config_from(values | {"folds": 0})  # a teacher is compared on validation records
+    # A teacher is compared on validation records, and may train for long enough to need patience.
+    config = config_from(values | {"folds": 0}, inherited={"patience"})
     folder = find_database("mitdb", data)
     with Watch(quiet=as_json) as watch:
         run = teach(

@@ -1,6 +1,7 @@
 """Options of `ecgedge train` and `ecgedge distill`, and the configuration that they make."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -212,8 +213,37 @@ def all_of(options: list[Decorator]) -> Decorator:
     return decorate
 
 
-def config_from(values: dict[str, Any]) -> "TrainConfig":
-    """Make the configuration from what was given on the command line; the rest is default."""
+def refuse_given(names: Collection[str], why: str) -> None:
+    """Refuse options of the running command that its user gave, be it with their default.
+
+    Raises
+    ------
+    click.UsageError
+        Naming the first of them, and why.
+    """
+    from click.core import ParameterSource
+
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) != ParameterSource.DEFAULT:
+            raise click.UsageError(f"--{name.replace('_', '-')} {why}")
+
+
+def config_from(values: dict[str, Any], *, inherited: Collection[str] = ()) -> "TrainConfig":
+    """Make the configuration from what was given on the command line; the rest is default.
+
+    Parameters
+    ----------
+    values : dict
+        Values of the options by name, None where nothing was given.
+    inherited : collection of str
+        Options that are not for this model alone, and may do without an effect on it.
+
+    Raises
+    ------
+    click.UsageError
+        When an option would change nothing.
+    """
     from dataclasses import replace
 
     from ecgedge.training.config import for_protocol, prior_of
@@ -231,15 +261,48 @@ def config_from(values: dict[str, Any]) -> "TrainConfig":
         imbalance=_imbalance(config.imbalance, weights),
         augmentation=replace(config.augmentation, **varied),
     )
-    _check_effects({name for name, value in values.items() if value is not None}, config)
+    _check_effects(_chosen(values).difference(inherited), config)
     return config
+
+
+_SHOWN = ("bound", "activation", "aami_map")
+"""Options whose default the help shows; without a word of the user they have that value."""
+
+
+def _chosen(values: dict[str, Any]) -> set[str]:
+    """Return which options have a value of the user's."""
+    from ecgedge.training.config import TrainConfig
+
+    default = {name: getattr(TrainConfig, name) for name in _SHOWN}
+    return {name for name, value in values.items() if value not in (None, default.get(name))}
+
+
+def _may_stop_early(config: "TrainConfig") -> bool:
+    """Say whether patience can end a phase before its last epoch.
+
+    Under one-cycle each epoch counts as a gain until the rates have settled (`training.loop`).
+    """
+    settle = config.settle if config.schedule == "one-cycle" else 0.0
+
+    def earliest(epochs: int) -> int:
+        gains = max(0, math.ceil(settle * epochs) - 1)
+        return max(gains + config.patience, config.min_epochs)
+
+    return any(earliest(epochs) < epochs for epochs in (config.epochs, config.fine_epochs))
+
+
+def _reads_aami_classes(config: "TrainConfig") -> bool:
+    """Say whether the task is about AAMI classes, and not about symbols as they stand."""
+    from ecgedge.data.labels import label_map
+
+    return label_map(config.task).source == "aami"
 
 
 _NEEDS: tuple[tuple[tuple[str, ...], Callable[["TrainConfig"], bool], str], ...] = (
     (
         (
             "depth", "hidden", "measures", "token_dropout", "dropout", "restarts", "fine_epochs",
-            "calibration", "weight_noise", "prior", "folds",
+            "calibration", "weight_noise", "prior", "folds", "bound", "activation",
         ),
         lambda config: config.model == "student",
         "--model student",
@@ -251,10 +314,16 @@ _NEEDS: tuple[tuple[tuple[str, ...], Callable[["TrainConfig"], bool], str], ...]
     ),
     (("depth", "token_dropout"), lambda config: config.branches, "--student segments or beat"),
     (
-        ("shift_ms", "wander", "noise", "amplitude"),
+        ("shift_ms", "wander", "noise", "amplitude", "dropout"),
         lambda config: config.looks,
         "--student segments, beat or measures",
     ),
+    (
+        ("bound",),
+        lambda config: config.branches or config.bound == "none",
+        "--student segments or beat",
+    ),
+    (("aami_map",), _reads_aami_classes, "--task nsvf, nsvo, aami-5 or aami-binary"),
     (
         ("context_noise",),
         lambda config: config.context > 0,
@@ -266,7 +335,13 @@ _NEEDS: tuple[tuple[tuple[str, ...], Callable[["TrainConfig"], bool], str], ...]
         "--class-weights or --sampler weighted or records",
     ),
     (("weight_ratio",), lambda config: config.imbalance.class_weights, "--class-weights"),
-    (("validation_share",), lambda config: not config.refits, "--folds 0"),
+    (("validation_share", "patience"), lambda config: not config.refits, "--folds 0"),
+    (
+        ("patience",),
+        lambda config: max(config.epochs, config.fine_epochs) > config.min_epochs,
+        "more than 25 --epochs",
+    ),
+    (("patience",), _may_stop_early, "a smaller number, or --schedule plateau or constant,"),
     (
         ("fine_epochs", "calibration"),
         lambda config: config.has_integers,
@@ -283,6 +358,8 @@ def _check_effects(given: set[str], config: "TrainConfig") -> None:
         idle = next((name for name in names if name in given), None)
         if idle and not holds(config):
             option = "measure" if idle == "measures" else idle.replace("_", "-")
+            if idle in _SHOWN:  # another value of it may have an effect
+                option += f" {getattr(config, idle)}"
             raise click.UsageError(
                 f"--{option} has an effect with {wanted} only; add that, or leave it out."
             )

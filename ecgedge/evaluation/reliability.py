@@ -49,7 +49,10 @@ def reliability(
             error = metrics.calibration_error(*bare)
             label = f"without logit scale: ECE {error:.3f}"
             _reliability_curve(upper, bare, color=GREY, linestyle="--", label=label)
-            upper.legend(loc="upper left")
+            lower.legend(  # below both panels: curves go everywhere
+                *upper.get_legend_handles_labels(), loc="upper left",
+                bbox_to_anchor=(-0.02, -0.62), borderaxespad=0,
+            )  # fmt: skip
         count = _reliability_curve(
             upper, (correct, confidence), color=CYCLE[i % 6], linestyle="-", label=None
         )
@@ -62,6 +65,7 @@ def reliability(
         lower.set_yscale("symlog", linthresh=1)
         lower.set(xlim=(-0.02, 1.02), xlabel="stated probability", ylim=(0, None))
         lower.set_ylabel("beats" if column == 0 else "")
+        lower.tick_params(labelbottom=True)  # the line below may have no panel in this column
     unused(axes[2 * row * columns + column + half * columns]
            for row, column in _empty(len(models), columns) for half in (0, 1))  # fmt: skip
     return figure

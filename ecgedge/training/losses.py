@@ -84,6 +84,11 @@ class Distillation:
         check_finite(self)
         if min(self.alpha, self.beta, self.gamma) < 0 or self.temperature <= 0:
             raise EcgedgeError("distillation weights must be 0 or more and the temperature above.")
+        if self.beta == self.gamma == 0:
+            raise EcgedgeError(
+                "with beta and gamma 0 the teacher has no say; give one of them a weight above 0, "
+                "or use `ecgedge train`."
+            )
 
 
 class DistillationLoss(nn.Module):

@@ -1,8 +1,10 @@
+import errno
+import os
 import sys
 
 import pytest
 
-from ecgedge.cli.main import main
+from ecgedge.cli.main import answer, main
 
 
 @pytest.mark.parametrize("command", ["train", "distill"])
@@ -30,3 +32,23 @@ def test_training_without_pytorch_ends_in_one_line(
     assert capsys.readouterr().err == (
         f"error: `ecgedge {command}` needs PyTorch; pip install 'ecgedge[train]'.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOTDIR, "a part of that path is a file; name another place."),
+        (errno.ENOENT, "name a place that exists."),
+        (errno.EACCES, "name another place, that you may read and write."),
+    ],
+)
+def test_what_the_system_refuses_has_a_remedy(
+    number: int, remedy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused() -> None:
+        raise OSError(number, os.strerror(number), "some/place")
+
+    with pytest.raises(SystemExit) as stop:
+        answer(refused)
+    assert stop.value.code == 1
+    assert capsys.readouterr().err == f"error: {os.strerror(number)} (some/place); {remedy}\n"

@@ -216,3 +216,16 @@ def test_times_are_times(option: str, value: str, database: Path, found: Path) -
     result = call(database, found, option, value)
     assert result.exit_code == 2
     assert option in result.stderr
+
+
+def test_files_of_two_records_are_noted(database: Path, found: Path) -> None:
+    mixed = call(database / "102.atr", found / "100.qrs", "--json")
+    assert mixed.stderr.count("note: the files are of records 102 and 100.\n") == 1
+    assert list(json.loads(mixed.stdout)["records"]) == ["102"]
+    assert "of records" not in call(database / "100.atr", found / "100.qrs").stderr
+
+
+def test_an_empty_list_of_records_is_refused(database: Path, found: Path) -> None:
+    result = call(database, found, "--records", ",")
+    assert result.exit_code == 2
+    assert "no record is named" in result.output

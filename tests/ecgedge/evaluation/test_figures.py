@@ -6,6 +6,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 from matplotlib.text import Text
 
 from ecgedge.evaluation import metrics, style
@@ -113,6 +114,19 @@ def test_the_bare_logits_are_drawn_where_a_model_has_a_logit_scale() -> None:
     bare = metrics.calibration_error(*metrics.confidence(some_beats()))
     assert f"without logit scale: ECE {bare:.3f}" in texts(reliability({"a": scaled}))
     assert "without" not in texts(reliability({"a": some_beats()}))
+
+
+def test_the_legend_of_the_bare_logits_hides_no_curve_and_no_panel() -> None:
+    scaled = replace(some_beats(), scale=8.0, logit_scale=8.0)
+    figure = reliability(dict.fromkeys("abcd", scaled))
+    figure.savefig(io.BytesIO(), format="png")
+    seen = [axis for axis in figure.axes if axis.get_visible()]
+    boxes = [axis.get_window_extent() for axis in seen]
+    boxes += [axis.xaxis.label.get_window_extent() for axis in seen if axis.get_xlabel()]
+    legends = figure.findobj(Legend)
+    assert len(legends) == 4
+    for legend in legends:
+        assert not any(legend.get_window_extent().overlaps(box) for box in boxes)
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 7])

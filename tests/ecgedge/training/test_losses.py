@@ -72,3 +72,9 @@ def test_features_are_pulled_towards_the_teachers() -> None:
 def test_weights_that_are_no_numbers_are_refused() -> None:
     with pytest.raises(EcgedgeError, match="finite"):
         Distillation(alpha=float("nan"))
+
+
+@pytest.mark.parametrize("alpha", [0, 1])
+def test_a_teacher_without_a_say_is_refused(alpha: float) -> None:
+    with pytest.raises(EcgedgeError, match="give one of them a weight above 0"):
+        Distillation(alpha=alpha, beta=0, gamma=0)
