@@ -14,7 +14,8 @@ from ecgedge import __version__
 from ecgedge.data.beats import prepare_beats
 from ecgedge.data.locate import excerpt, listed_records
 from ecgedge.data.splits import get_split
-from ecgedge.runs import Run, load_run, read_json
+from ecgedge.evaluation.bootstrap import RESAMPLES
+from ecgedge.runs import Run, load_run, read_json, read_log
 from ecgedge.training.config import for_protocol, student_of, to_json, usual_student
 from ecgedge.zoo import find_bundle
 from export.bundle import read_bundle, write_bundle
@@ -95,12 +96,18 @@ def golden_of(program: Program) -> Golden:
 
 
 def report_of(run: Run) -> dict[str, Any] | None:
-    """Return the run's evaluation, if there is one and it is of this very program."""
+    """Return the run's evaluation, if it is of this very program, and of its protocol and map."""
     path = run.path / REPORT
     if run.program is None or not path.is_file():
         return None
     report = read_json(path)
-    return report if report.get("program_sha256") == run.program.digest else None
+    found = (
+        report.get("program_sha256"),
+        report.get("protocol"),
+        (report.get("test") or {}).get("aami_map", "aami"),
+    )
+    own = run.program.digest, run.config.get("protocol"), run.config.get("aami_map", "aami")
+    return report if found == own else None
 
 
 def _result(name: str, value: object, limits: object) -> Result | None:
@@ -128,6 +135,9 @@ def _evaluated_on(report: Mapping[str, Any]) -> str:
         f"the test records of {report.get('protocol')}: {test.get('beats')} beats of "
         f"{test.get('records')} records of {test.get('database')}, lead {test.get('lead')}"
     )
+    resamples = (report.get("bootstrap") or {}).get("resamples", RESAMPLES)
+    if resamples != RESAMPLES:
+        text += f"; intervals of {resamples} resamples, not of the usual {RESAMPLES}"
     note = report.get("note")
     return f"{text}. {note.rstrip('.')}" if note else text
 
@@ -149,12 +159,21 @@ def _training(run: Run) -> list[tuple[str, str]]:
         facts.append(("training beats", count))
     if missing:
         facts.append(("missing", f"{len(missing)} records of the split: not the protocol's data"))
+    if run.interrupted:
+        facts.append(("stopped by the user", _stopped(run)))
     if run.score is not None:
         facts.append((f"{run.metric} {run.scored}", f"{run.score:.3f}"))
     teacher = metrics.get("distillation") or {}
     facts.append(("distilled", "from a large teacher" if teacher.get("used") else "no"))
     excerpted = " (bundled excerpt)" if run.of_excerpt else ""
     return [("data", f"MIT-BIH Arrhythmia Database{excerpted}"), *facts]
+
+
+def _stopped(run: Run) -> str:
+    """Say how far a run came that the user ended early; it may have no log any more."""
+    done = {(row.get("phase"), row.get("epoch")) for row in read_log(run.path)}
+    wanted = sum(run.config.get(key, 0) for key in ("epochs", "fine_epochs"))
+    return f"after {len(done)} of {wanted} epochs" if done and wanted else "yes"
 
 
 def _options(config: Mapping[str, Any]) -> list[str]:

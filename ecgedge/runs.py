@@ -68,6 +68,11 @@ class Run:
         return bool(self.metrics)
 
     @property
+    def interrupted(self) -> bool:
+        """Whether the user ended it early; it can go on."""
+        return self.metrics.get("interrupted") is True
+
+    @property
     def score(self) -> float | None:
         """What the run selected by, on validation records or out of fold."""
         value = self.metrics.get("selection", {}).get("score")

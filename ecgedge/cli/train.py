@@ -11,9 +11,16 @@ from ecgedge.cli.training_options import STUDENT, TRAINING, all_of, config_from,
 if TYPE_CHECKING:
     from ecgedge.runs import Run
 
+STOPPED = 130
+"""Exit code of what the user stopped."""
+
 
 def _report(done: "list[Run]", out: Path, as_json: bool) -> None:
-    """Say where the run is, how good it is without a test record, and what comes next."""
+    """Say where the run is, how good it is without a test record, and what comes next.
+
+    A training that the user stopped exits as such: what follows in a script is not for it.
+    """
+    stopped = any(run.interrupted for run in done)
     rows = [
         {
             "path": str(run.path),
@@ -23,16 +30,25 @@ def _report(done: "list[Run]", out: Path, as_json: bool) -> None:
             "program": run.metrics["program"],
             "seconds": run.metrics["seconds"],
             "folds": run.metrics.get("folds", 0),
+            "interrupted": run.interrupted,
             "distillation": run.metrics.get("distillation"),
         }
         for run in done
     ]
     if as_json:
         click.echo(json.dumps({"path": str(out), "runs": rows}))
-        return
+    else:
+        _print(done, out, stopped)
+    if stopped:
+        click.get_current_context().exit(STOPPED)
+
+
+def _print(done: "list[Run]", out: Path, stopped: bool) -> None:
     for run in done:
         click.echo(f"{run.path}: {run.metric} {run.score:.3f} {run.scored}")
-    if any(run.has_folds for run in done):  # no validation records that could be evaluated
+    if stopped:
+        click.echo(f"stopped by the user: {done[-1].path} is kept as it is, and not finished")
+    elif any(run.has_folds for run in done):  # no validation records that could be evaluated
         click.echo(f"next, once at the end: ecgedge evaluate {out} --test")
     else:
         click.echo(f"next: ecgedge evaluate {out}, and once at the end with --test")

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ecgedge.data.splits import Split, get_split
+from ecgedge import runs
+from ecgedge.data.splits import Split, get_split, split_records
 from ecgedge.evaluation import ledger
 from ecgedge.evaluation.bootstrap import RESAMPLES
 from ecgedge.evaluation.heldout import TEST, VALIDATION, HeldOut, held_out, validation_beats
 from ecgedge.evaluation.logistic import FEATURES
 from ecgedge.evaluation.metrics import Predictions
-from ecgedge.evaluation.report import TEACHER, Row, build, to_text
+from ecgedge.evaluation.report import TEACHER, Row, beats_of, build, to_text
 from ecgedge.evaluation.report_folder import (
     REPORT_HTML,
     REPORT_JSON,
@@ -60,10 +61,30 @@ class Evaluation:
     @property
     def default_folder(self) -> Path | None:
         """Where the report goes unless told; None for bundles and for comparisons."""
-        only = self.subjects[0]
-        if len(self.subjects) > 1 or only.kind == "bundle":
-            return None
-        return only.path / FOLDERS[self.test.part]
+        return default_folder(self.subjects, self.test.part)
+
+
+def default_folder(subjects: Sequence[Subject], part: str) -> Path | None:
+    """Return where a report goes unless told; None for bundles and for comparisons."""
+    if len(subjects) > 1 or subjects[0].kind == "bundle":
+        return None
+    return subjects[0].path / FOLDERS[part]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a report was made with, as far as two reports of one run can differ."""
+
+    protocol: str
+    aami_map: str
+    records: int
+    resamples: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.records} records of {self.protocol}, AAMI map {self.aami_map}, "
+            f"{self.resamples:,} resamples"
+        )
 
 
 def evaluate(
@@ -98,7 +119,7 @@ def evaluate(
     load_scorer : callable, optional
         See `rows.lineups_of`.
     output : Path, optional
-        Folder of the report; the ledger of a bundle goes there.
+        Folder of the report; the ledger of a bundle goes there. That of the run unless given.
     command : str
         What made the report.
 
@@ -106,7 +127,8 @@ def evaluate(
     ------
     EcgedgeError
         As `subject.read_subject` and `heldout.held_out`; when models have different classes; when
-        there are no validation records to report on; when a ledger cannot be written.
+        there are no validation records to report on; when a ledger cannot be written; when the
+        run's own folder of reports holds one of another setting, and this is not the full one.
     """
     subjects = _distinct([read_subject(path) for path in paths])
     _check_tasks(subjects)
@@ -116,6 +138,12 @@ def evaluate(
     if not test:
         check_validation(subjects, split)
     records = tuple(dict.fromkeys(n for s in subjects for n in s.validation_records))
+    if output is None and (place := default_folder(subjects, part)) is not None:
+        here = split_records(split, folder)
+        there = here.test if test else tuple(name for name in here.train if name in records)
+        setting = Setting(split.name, chosen_map, len(there), resamples)
+        whole = here.is_whole if test else len(there) == len(records)
+        _check_report(place, setting, is_full=whole and _is_usual(setting, subjects[0]))
     notes: list[str] = []
     looks: dict[Path, list[str]] = {}
     asked: list[tuple[Subject, HeldOut, list[Lineup]]] = []
@@ -165,6 +193,41 @@ def _distinct(subjects: Sequence[Subject]) -> tuple[Subject, ...]:
         depth += 1
         names = ["/".join(path.parts[-depth:]) for path in paths]
     return tuple(replace(s, name=name) for s, name in zip(subjects, names, strict=True))
+
+
+def _is_usual(setting: Setting, subject: Subject) -> bool:
+    """Say whether a report is made as the run's own is, whatever records there are."""
+    own = replace(setting, protocol=subject.default_protocol, aami_map=subject.aami_map)
+    return setting == replace(own, resamples=RESAMPLES)
+
+
+def _check_report(folder: Path, setting: Setting, *, is_full: bool) -> None:
+    """Refuse to let a lesser report take the place of one that was made with another setting.
+
+    The card of a bundle repeats what lies here; so only the full report may always go here.
+    """
+    held = _setting_of(folder / REPORT_JSON)
+    if is_full or held is None or held == setting:
+        return
+    raise EcgedgeError(
+        f"{folder} holds a report with {held}, and this one would be with {setting}; name another "
+        "folder with -o."
+    )
+
+
+def _setting_of(file: Path) -> Setting | None:
+    """Read what a report was made with; None when there is none, or it can not be read."""
+    try:
+        report = runs.read_json(file)
+        beats = beats_of(report)
+        return Setting(
+            str(report["protocol"]),
+            str(beats["aami_map"]),
+            int(beats["records"]),
+            int(report["bootstrap"]["resamples"]),
+        )
+    except (EcgedgeError, KeyError, TypeError, ValueError, AssertionError):
+        return None
 
 
 def _check_tasks(subjects: Sequence[Subject]) -> None:
@@ -228,17 +291,32 @@ def enter(subject: Subject, beats: HeldOut, lineups: Sequence[Lineup], output: P
 
 
 def looks_of(subjects: Sequence[Subject], entered: dict[Path, list[str]]) -> list[dict[str, Any]]:
-    """Return every look at these models, oldest first: also those at one of several seeds."""
+    """Return every look at these models, oldest first, wherever they were named.
+
+    A model is also looked at as one of several seeds, and as the baseline or the teacher of a
+    student.
+    """
     if not entered:
         return []
     digests = [digest for own in entered.values() for digest in own]
-    places = dict.fromkeys(entered)
-    for subject in subjects:
-        for run in subject.members:
-            places |= dict.fromkeys((run.path / ledger.LEDGER, run.path.parent / ledger.LEDGER))
-    each = {place.resolve(): ledger.looks_at(ledger.read(place), digests) for place in places}
-    lines = [line for own in each.values() for line in own]
+    members = [run for subject in subjects for run in subject.members]
+    near = [(folder / ledger.LEDGER).resolve() for run in members for folder in _around(run.path)]
+    own = [place.resolve() for place in entered]
+    # The look of now comes last, also among those of the same second.
+    places = dict.fromkeys([*(place for place in near if place not in own), *own])
+    lines = [line for place in places for line in ledger.looks_at(ledger.read(place), digests)]
     return sorted(lines, key=lambda line: str(line.get("time")))
+
+
+def _around(path: Path) -> list[Path]:
+    """Return the folders whose ledgers can hold a look at a run's models.
+
+    These are what contains it (`..` of a seed, of its baseline), by the path that was named and by
+    the one that a link leads to, and what it contains.
+    """
+    inside = [path / name for name in (runs.BASELINE, runs.TEACHER)]
+    above = [place for each in (path.absolute(), path.resolve()) for place in each.parents[:2]]
+    return [*above, path, *inside]
 
 
 def _differs(subject: Subject, beats: HeldOut, first: HeldOut) -> list[str]:

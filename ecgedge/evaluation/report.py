@@ -183,7 +183,8 @@ def build(
     rows : sequence of Row
         The one named `program` (or the first) gives the headline.
     subjects : sequence of mapping
-        What was evaluated: `name`, `kind`, and what is known of its training.
+        What was evaluated: `name`, `kind`, and what is known of its training; figures of one that
+        is `interrupted` or `of_excerpt` are no results.
     resamples : int
         Bootstrap resamples.
     seen : sequence of str
@@ -207,11 +208,12 @@ def build(
     by_name = {row.name: row for row in rows}
     lead = by_name.get(PROGRAM, rows[0])
     other = found.get(FLOAT) if lead.name == PROGRAM else None
+    note = _note(test, seen, subjects)
     report: dict[str, Any] = {
         "protocol": test.split.name,
         "part": test.part,
-        "is_result": test.is_result and not seen,
-        "note": _note(test, seen),
+        "is_result": note is None,
+        "note": note,
         "subject": dict(subjects[0]),
         "subjects": [dict(subject) for subject in subjects],
         **_headline(lead, found[lead.name], other),
@@ -259,8 +261,8 @@ def beats_of(report: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
-def _note(test: HeldOut, seen: Sequence[str]) -> str | None:
-    """Return the warning that goes with every figure, if there is one."""
+def _note(test: HeldOut, seen: Sequence[str], subjects: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return why the figures are no results; None when they are."""
     if test.part != TEST:
         return VALIDATION_NOTE
     if seen:
@@ -268,7 +270,17 @@ def _note(test: HeldOut, seen: Sequence[str]) -> str | None:
             f"Not results: {len(seen)} of the test records were training records of this model "
             f"({', '.join(seen)})."
         )
-    return None if test.is_result else EXCERPT_NOTE
+    stopped, excerpted = (_names_of(subjects, key) for key in ("interrupted", "of_excerpt"))
+    if stopped:
+        return f"Not results: the training of {stopped} was stopped by the user."
+    if not test.is_result:
+        return EXCERPT_NOTE
+    return f"Not results: {excerpted} learned from the bundled excerpt." if excerpted else None
+
+
+def _names_of(subjects: Sequence[Mapping[str, Any]], key: str) -> str:
+    """Return the names of the subjects of which something holds; empty where there is none."""
+    return " and ".join(str(subject["name"]) for subject in subjects if subject.get(key))
 
 
 def _unknown(subjects: Sequence[Mapping[str, Any]]) -> list[str]:

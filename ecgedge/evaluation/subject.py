@@ -77,6 +77,8 @@ class Subject:
             "kind": self.kind,
             "trained_on": trained,
             "out_of_fold": self.has_folds,
+            "interrupted": any(run.interrupted for run in self.members),
+            "of_excerpt": any(run.of_excerpt for run in self.members),
         }
 
     @property

@@ -109,6 +109,37 @@ def test_a_report_of_another_program_is_not_used(tmp_path: Path) -> None:
     assert provenance(load_run(run)).results == ()
 
 
+@pytest.mark.parametrize(
+    "changes", [{"protocol": "replica"}, {"test": {"aami_map": "bxb", "beats": 1, "records": 22}}]
+)
+def test_a_report_of_another_protocol_or_map_is_not_used(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    program = random_program(0, window=125)
+    run = load_run(write_run(tmp_path / "run", program, report_for(program, **changes)))
+    assert (provenance(run).results, provenance(run).evaluated_on) == ((), "")
+
+
+def test_the_card_tells_another_number_of_resamples(tmp_path: Path) -> None:
+    program = random_program(0, window=125)
+    for resamples, told in ((2000, False), (1, True)):
+        report = report_for(program, bootstrap={"resamples": resamples})
+        run = load_run(write_run(tmp_path / str(resamples), program, report))
+        assert ("intervals of 1 resamples" in provenance(run).evaluated_on) == told
+
+
+def test_the_card_of_a_training_that_was_stopped_says_so(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", random_program(0, window=125))
+    assert "stopped by the user" not in dict(provenance(load_run(folder)).training)
+    (folder / "metrics.json").write_text(json.dumps({"interrupted": True}))
+    assert dict(provenance(load_run(folder)).training)["stopped by the user"] == "yes"
+    (folder / "config.json").write_text(json.dumps(CONFIG | {"epochs": 40, "fine_epochs": 20}))
+    lines = [json.dumps({"phase": "float", "epoch": epoch}) for epoch in (1, 2, 3, 3)]
+    (folder / "log.jsonl").write_text("\n".join(lines))
+    told = dict(provenance(load_run(folder)).training)["stopped by the user"]
+    assert told == "after 3 of 60 epochs"
+
+
 def test_a_run_without_integers_is_refused(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", random_program(0, window=125))
     (run / "program.json").unlink()

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 from ecgedge.cli.main import cli
 from ecgedge.cli.training_options import _imbalance
 from ecgedge.runs import load_run
+from ecgedge.training import folder as run_folder
 from ecgedge.training.config import for_protocol
 
 QUICK = (
@@ -176,3 +177,27 @@ def test_distill_has_validation_records_and_no_folds(tmp_path):
     result = CliRunner().invoke(cli, options)
     assert result.exit_code == 2
     assert "No such option" in result.output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_training_that_was_stopped_is_kept_and_exits_as_such(tmp_path, monkeypatch, as_json):
+    append = run_folder.append_log
+
+    def interrupt(path, epoch):
+        append(path, epoch)
+        raise KeyboardInterrupt
+
+    out = tmp_path / "run"
+    options = [option for option in QUICK if as_json or option != "--json"]
+    with monkeypatch.context() as patch:
+        patch.setattr(run_folder, "append_log", interrupt)
+        result = CliRunner().invoke(cli, [*options, "--folds", "0", "-o", str(out)])
+    assert result.exit_code == 130, result.output
+    if as_json:
+        assert json.loads(result.stdout)["runs"][0]["interrupted"] is True
+    else:
+        assert "stopped by the user" in result.stdout
+        assert "next" not in result.stdout
+    assert load_run(out).interrupted
+    assert load_run(out).program is not None

@@ -11,6 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from ecgedge.cli.evaluate import evaluate as command
+from ecgedge.evaluation import ledger
+from ecgedge.evaluation.bootstrap import RESAMPLES
 from ecgedge.evaluation.evaluate import evaluate, write_report
 from ecgedge.evaluation.rows import Scorer
 from firmware_sim.errors import EcgedgeError
@@ -120,6 +122,83 @@ def test_test_records_that_were_training_records_are_no_results(run: Path) -> No
     assert "were training records" in found["note"]
 
 
+# The report of record
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--resamples", "1"), "AAMI map aami, 1 resamples"),
+        (("--aami-map", "bxb"), "AAMI map bxb, 20 resamples"),
+        (("--protocol", "replica"), "of replica, AAMI map aami"),
+    ],
+)
+def test_a_report_of_another_setting_stays_and_no_test_record_is_opened(
+    tmp_path: Path, options: tuple[str, str], told: str
+) -> None:
+    path = make_run(tmp_path / "r", 1)
+    ask(path)
+    report, lines = path / "evaluation" / "report.json", path / ledger.LEDGER
+    before = report.read_bytes(), lines.read_bytes()
+    asked = [str(path), *QUICK, "--test", *options]
+    refused = CliRunner().invoke(command, asked)
+    assert isinstance(refused.exception, EcgedgeError)
+    assert f"{path / 'evaluation'} holds a report with" in str(refused.exception)
+    assert told in str(refused.exception)
+    assert "-o" in str(refused.exception)
+    assert (report.read_bytes(), lines.read_bytes()) == before
+    elsewhere = CliRunner().invoke(command, [*asked, "-o", str(tmp_path / "elsewhere")])
+    assert elsewhere.exit_code == 0, elsewhere.output
+    assert report.read_bytes() == before[0]
+
+
+def test_a_part_of_the_database_does_not_take_the_place_of_the_whole(tmp_path: Path) -> None:
+    path = make_run(tmp_path / "r", 1)
+    ask(path)
+    file = path / "evaluation" / "report.json"
+    told = json.loads(file.read_text())
+    told["test"]["records"] = 22
+    file.write_text(json.dumps(told))
+    refused = CliRunner().invoke(command, [str(path), *QUICK, "--test"])
+    assert "22 records of ds1-ds2" in str(refused.exception)
+    assert json.loads(file.read_text()) == told
+    assert len(ledger.read(path / ledger.LEDGER)) == 1
+
+
+def test_the_full_report_takes_the_place_of_any_and_no_lesser_one_its_place(
+    tmp_path: Path, excerpt: Path
+) -> None:
+    path = make_run(tmp_path / "r", 1)
+
+    def look(resamples: int) -> None:
+        found = evaluate([path], excerpt, test=False, resamples=resamples)
+        assert found.default_folder is not None
+        write_report(found, found.default_folder, pictures=False)
+
+    look(20)
+    look(RESAMPLES)
+    look(RESAMPLES)
+    with pytest.raises(EcgedgeError, match="2,000 resamples, and this one"):
+        look(20)
+    (path / "validation" / "report.json").write_text("{")  # nothing that could be kept
+    look(20)
+
+
+# What is no result
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_training_that_was_stopped_gives_no_results(tmp_path: Path, many: bool) -> None:
+    path = make_run(tmp_path / "r" / "seed-1", 1)
+    make_run(tmp_path / "r" / "seed-0", 0)
+    metrics = json.loads((path / "metrics.json").read_text())
+    (path / "metrics.json").write_text(json.dumps(metrics | {"interrupted": True}))
+    found = ask(path.parent if many else path)
+    name = "r" if many else "seed-1"
+    assert found["is_result"] is False
+    assert found["note"] == f"Not results: the training of {name} was stopped by the user."
+
+
 def test_the_same_evaluation_twice_gives_the_same_bytes_but_for_the_ledger(
     run: Path, excerpt: Path
 ) -> None:
@@ -149,7 +228,7 @@ def test_the_report_names_the_command_that_makes_it_again(bundle: Path, tmp_path
     )
 
 
-def test_the_excerpt_goes_by_its_name_as_in_training(run: Path) -> None:
+def test_the_excerpt_goes_by_its_name_as_in_training(run: Path, tmp_path: Path) -> None:
     arguments = [
         str(run),
         "--data",
@@ -159,6 +238,8 @@ def test_the_excerpt_goes_by_its_name_as_in_training(run: Path) -> None:
         "5",
         "--json",
         "--test",
+        "-o",
+        str(tmp_path / "report"),
     ]
     result = CliRunner().invoke(command, arguments)
     assert json.loads(result.stdout)["is_result"] is False

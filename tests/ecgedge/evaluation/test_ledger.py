@@ -132,3 +132,31 @@ def test_the_ledger_of_a_bundle_survives_its_report(bundle: Path, tmp_path: Path
     ask(bundle)
     assert len(ledger.read(out / ledger.LEDGER)) == 2
     assert ledger.read(ledger.user_ledger())[-1]["subject"] == found["subject"]["name"]
+
+
+def test_a_comparison_of_seeds_is_a_look_at_the_run_of_all(tmp_path: Path) -> None:
+    seeds = [make_run(tmp_path / "many" / f"seed-{seed}", seed) for seed in range(2)]
+    ask(*seeds)
+    found = ask(tmp_path / "many")["ledger"]
+    assert [line["subject"] for line in found] == ["seed-0", "seed-1", "many"]
+
+
+def test_looks_are_found_from_within_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in range(2):
+        make_run(tmp_path / "many" / f"seed-{seed}", seed)
+    ask(tmp_path / "many")
+    monkeypatch.chdir(tmp_path / "many" / "seed-0")
+    assert len(ask(".")["ledger"]) == 2
+
+
+def test_a_look_at_a_baseline_is_one_at_its_student_and_its_seeds(tmp_path: Path) -> None:
+    for seed in range(2):
+        path = make_run(tmp_path / "many" / f"seed-{seed}", seed)
+        make_run(path / "baseline", seed + 2)
+    ask(path / "baseline")
+    assert [line["subject"] for line in ask(path)["ledger"]] == ["baseline", "seed-1"]
+    of_all = [line["subject"] for line in ask(path.parent)["ledger"]]
+    assert sorted(of_all) == ["baseline", "many", "seed-1"]
+    assert len(ask(path / "baseline")["ledger"]) == 4

@@ -109,6 +109,27 @@ def test_figures_on_the_excerpt_are_called_not_results_everywhere(
     assert report.EXCERPT_NOTE in console.file.getvalue()  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(
+    ("fact", "note"),
+    [
+        ("interrupted", "Not results: the training of a run was stopped by the user."),
+        ("of_excerpt", "Not results: a run learned from the bundled excerpt."),
+        (None, None),
+    ],
+)
+def test_figures_of_the_whole_protocol_are_results_of_what_was_trained_to_its_end_on_it(
+    held: heldout.HeldOut, rows: list[report.Row], fact: str | None, note: str | None
+) -> None:
+    whole = replace(held, split=replace(held.split, missing=()))
+    subject = {"name": "a run", "kind": "runs", "interrupted": False, "of_excerpt": False}
+    subject |= {fact: True} if fact else {}
+    found = report.build(whole, rows[:1], subjects=[subject], resamples=RESAMPLES)
+    assert (found["is_result"], found["note"]) == (note is None, note)
+    text = markdown(found)
+    assert ("Sáenz-Cogollo" in text) == (note is None)
+    assert note is None or note in text
+
+
 def test_the_report_is_json_without_nan_and_names_data_hash_and_seeds(
     content: dict[str, Any], rows: list[report.Row]
 ) -> None:
