@@ -208,7 +208,7 @@ def build(
     by_name = {row.name: row for row in rows}
     lead = by_name.get(PROGRAM, rows[0])
     other = found.get(FLOAT) if lead.name == PROGRAM else None
-    note = _note(test, seen, subjects)
+    note = why_no_results(test, seen, subjects)
     report: dict[str, Any] = {
         "protocol": test.split.name,
         "part": test.part,
@@ -261,8 +261,19 @@ def beats_of(report: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
-def _note(test: HeldOut, seen: Sequence[str], subjects: Sequence[Mapping[str, Any]]) -> str | None:
-    """Return why the figures are no results; None when they are."""
+def why_no_results(
+    test: HeldOut, seen: Sequence[str], subjects: Sequence[Mapping[str, Any]]
+) -> str | None:
+    """Return why figures are no results; None when they are.
+
+    Parameters
+    ----------
+    test : HeldOut
+    seen : sequence of str
+        Test records that were training records of one of these models.
+    subjects : sequence of mapping
+        As `build` takes them.
+    """
     if test.part != TEST:
         return VALIDATION_NOTE
     if seen:

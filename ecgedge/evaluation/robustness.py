@@ -29,7 +29,7 @@ from ecgedge.evaluation.conditions import (
 from ecgedge.evaluation.evaluate import check_validation, enter, looks_of
 from ecgedge.evaluation.heldout import TEST, VALIDATION, HeldOut, held_out, validation_beats
 from ecgedge.evaluation.numbers import Measured, compare, comparison_json, number
-from ecgedge.evaluation.report import EXCERPT_NOTE, PROGRAM, SEED, VALIDATION_NOTE
+from ecgedge.evaluation.report import PROGRAM, SEED, why_no_results
 from ecgedge.evaluation.report_folder import check_output
 from ecgedge.evaluation.rows import Lineup, lineups_of
 from ecgedge.evaluation.subject import Subject, read_subject
@@ -219,11 +219,12 @@ def _report(
 ) -> dict[str, Any]:
     clean = found[CLEAN][1]
     seen = subject.seen_in_training(beats.beats.records) if beats.part == TEST else ()
+    note = why_no_results(beats, seen, [subject.facts()])
     return {
         "protocol": beats.split.name,
         "part": beats.part,
-        "is_result": beats.is_result and not seen,
-        "note": _note(beats, seen),
+        "is_result": note is None,
+        "note": note,
         "subject": subject.facts(),
         "classes": list(beats.labels),
         "numbers": list(names_of(beats.labels)),
@@ -247,16 +248,6 @@ def _report(
         "definitions": list(DEFINITIONS),
         "bootstrap": {"unit": "record", "resamples": resamples, "level": LEVEL, "seed": SEED},
     }
-
-
-def _note(beats: HeldOut, seen: Sequence[str]) -> str | None:
-    if beats.part != TEST:
-        return VALIDATION_NOTE
-    if seen:
-        return (
-            f"Not results: test records that trained this model are among these: {' '.join(seen)}."
-        )
-    return None if beats.is_result else EXCERPT_NOTE
 
 
 def _condition_json(condition: Condition, found: Measured, clean: Measured) -> dict[str, Any]:

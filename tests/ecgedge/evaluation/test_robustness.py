@@ -203,6 +203,14 @@ def test_a_look_at_test_records_is_entered(run: Path) -> None:
     assert (run / "robustness" / "report.json").is_file()
 
 
+def test_a_training_that_was_stopped_gives_no_results(tmp_path: Path) -> None:
+    path = make_run(tmp_path / "seed-0", 0)
+    metrics = json.loads((path / "metrics.json").read_text())
+    (path / "metrics.json").write_text(json.dumps(metrics | {"interrupted": True}))
+    note = call(path, "--test")["note"]
+    assert note == "Not results: the training of seed-0 was stopped by the user."
+
+
 def test_a_ledger_that_cannot_be_written_ends_it(run: Path) -> None:
     (run / ledger.LEDGER).mkdir()
     result = CliRunner().invoke(command, [str(run), "--test", *QUICK])
