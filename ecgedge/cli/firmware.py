@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ecgedge.cli.given import is_given
 from firmware_sim.errors import EcgedgeError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ REFUSED = {
 """Parameter of `ecgedge device` that a firmware does not have -> how the user wrote it."""
 
 
-def refuse_options(context: click.Context) -> None:
+def refuse_options() -> None:
     """Refuse options of the replaying board.
 
     Raises
@@ -37,9 +38,8 @@ def refuse_options(context: click.Context) -> None:
     click.UsageError
         When one was given.
     """
-    default = click.core.ParameterSource.DEFAULT
     for name, text in REFUSED.items():
-        if context.get_parameter_source(name) != default:
+        if is_given(name):
             raise click.UsageError(f"{text} is not for --firmware; leave it out.")
 
 

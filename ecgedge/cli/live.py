@@ -251,9 +251,7 @@ def _sinks(session: "Session", out: Path | None, *, as_json: bool) -> "Iterator[
     show_default=True,
     help="Send nothing while nobody listens.",
 )
-@click.pass_context
 def device(
-    context: click.Context,
     record: str | None,
     data: Path | None,
     lead: str,
@@ -289,7 +287,7 @@ def device(
         raise click.UsageError("give either a record, such as 208, or --csv FILE.")
     program = None
     if firmware is not None:
-        refuse_options(context)
+        refuse_options()
         program = program_of(firmware)
         rate = rate_of(program, rate)
     if csv is not None:

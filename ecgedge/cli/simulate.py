@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ecgedge.cli.faults import TRIALS
+from ecgedge.cli.given import is_given
 from ecgedge.cli.live import NOT_NEGATIVE, RATE
 from firmware_sim.errors import EcgedgeError
 
@@ -192,7 +193,7 @@ def _check_sweep(
 
 def _check_no_sweep(damage: "list[Fault]", severities: str | None, test: bool) -> None:
     """Refuse what recordings take from nobody: options of a sweep, a seed without a fault."""
-    given = {"--severities": severities is not None, "--test": test, "--trials": _typed("trials")}
+    given = {"--severities": severities is not None, "--test": test, "--trials": is_given("trials")}
     option = next((name for name, there in given.items() if there), None)
     if option and damage:
         one = damage[0]
@@ -202,16 +203,8 @@ def _check_no_sweep(damage: "list[Fault]", severities: str | None, test: bool) -
         )
     if option:
         raise EcgedgeError(f"{option} is for a sweep; add --fault KIND, or leave it out.")
-    if not damage and _typed("seed"):
+    if not damage and is_given("seed"):
         raise EcgedgeError("--seed is that of faults; add --fault KIND=SEVERITY, or leave it out.")
-
-
-def _typed(name: str) -> bool:
-    """Say whether the user gave an option, be it with its default."""
-    from click.core import ParameterSource
-
-    source = click.get_current_context().get_parameter_source(name)
-    return source != ParameterSource.DEFAULT
 
 
 def _run(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ecgedge.cli.given import is_given
+
 if TYPE_CHECKING:
     from ecgedge.training.config import Imbalance, TrainConfig
     from firmware_sim.measures import Measure
@@ -221,11 +223,8 @@ def refuse_given(names: Collection[str], why: str) -> None:
     click.UsageError
         Naming the first of them, and why.
     """
-    from click.core import ParameterSource
-
-    context = click.get_current_context()
     for name in names:
-        if context.get_parameter_source(name) != ParameterSource.DEFAULT:
+        if is_given(name):
             raise click.UsageError(f"--{name.replace('_', '-')} {why}")
 
 
