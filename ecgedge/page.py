@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ecgedge.chips.wasm import model_wasm
-from ecgedge.data.locate import EXCERPT, excerpt, find_record
+from ecgedge.data.locate import EXCERPT, find_record, is_excerpt
 from ecgedge.data.record import read_record, resample_record
 from export.wasm_page import PageRecording, page
 from firmware_sim.detector import as_counts
@@ -41,7 +41,7 @@ def page_recording(program: Program, record: str = RECORD) -> PageRecording:
     beats = zip(found.beat_samples.tolist(), found.beat_symbols.tolist(), strict=True)
     return PageRecording(
         name=f"record {name}",
-        credit=EXCERPT_CREDIT.format(name) if folder == excerpt() else "",
+        credit=EXCERPT_CREDIT.format(name) if is_excerpt(folder) else "",
         counts=counts,
         gain=found.gain,
         baseline=found.baseline,

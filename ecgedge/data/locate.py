@@ -50,6 +50,11 @@ def excerpt() -> Path:
     return Path(__file__).parent / "excerpt"
 
 
+def is_excerpt(folder: Path) -> bool:
+    """Say whether a folder is the bundled excerpt."""
+    return folder.resolve() == excerpt().resolve()
+
+
 def _places(data: Path | None) -> list[Path]:
     if data is not None:
         return [Path(data)]

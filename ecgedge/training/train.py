@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ecgedge import runs
-from ecgedge.data.locate import excerpt
+from ecgedge.data.locate import is_excerpt
 from ecgedge.data.splits import split_records
 from ecgedge.evaluation import logistic
 from ecgedge.evaluation.logistic import Logistic, TrainingBeats
@@ -71,8 +71,7 @@ def read_data(folder: Path, config: TrainConfig) -> Data:
     if not config.refits:
         train, validation = split_examples(examples, config.validation_share, config.seed)
     missing = split_records(config.protocol, folder).missing
-    of_excerpt = folder.resolve() == excerpt().resolve()
-    source = {"excerpt": of_excerpt, "beats_sha256": examples.digest}
+    source = {"excerpt": is_excerpt(folder), "beats_sha256": examples.digest}
     return Data(train, validation, missing, config.labels, source, config.inputs)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgedge.data.beats import prepare_beats
-from ecgedge.data.locate import EXCERPT, excerpt, find_database, listed_records
+from ecgedge.data.locate import EXCERPT, excerpt, find_database, is_excerpt, listed_records
 from export.bundle import Bundle
 from export.golden import contexts_for, extreme_beats, random_beats
 from firmware_sim.errors import EcgedgeError
@@ -73,7 +73,7 @@ def find_recordings(data: Path | None) -> tuple[Path, bool]:
         if data is not None:
             raise
         return excerpt(), True
-    return folder, folder.resolve() == excerpt().resolve()
+    return folder, is_excerpt(folder)
 
 
 def database_source(program: Program, data: Path | None) -> Source:
@@ -86,12 +86,12 @@ def database_source(program: Program, data: Path | None) -> Source:
         As `ecgedge.data.locate.find_database`; without a database the bundled excerpt is used,
         and the facts say so.
     """
-    folder, is_excerpt = find_recordings(data)
+    folder, of_excerpt = find_recordings(data)
     records = listed_records(folder)
     beats = prepare_beats(folder, records, fs=program.fs, window=program.window)
     facts = {
-        "database": f"{DATABASE} (bundled excerpt)" if is_excerpt else DATABASE,
-        "excerpt": is_excerpt,
+        "database": f"{DATABASE} (bundled excerpt)" if of_excerpt else DATABASE,
+        "excerpt": of_excerpt,
         "records": len(records),
         "beats": len(beats),
     }
