@@ -1,14 +1,11 @@
 import json
-from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
 from ecgedge.cli.main import cli
-from ecgedge.cli.training_options import _imbalance
 from ecgedge.runs import load_run
 from ecgedge.training import folder as run_folder
-from ecgedge.training.config import for_protocol
 
 QUICK = (
     "train", "--data", "excerpt", "--restarts", "1", "--epochs", "1", "--fine-epochs", "1",
@@ -65,29 +62,6 @@ def test_a_run_with_folds_has_no_validation_records_to_evaluate_next(tmp_path, f
     assert following.format(out=out) in result.stdout.splitlines()
 
 
-@pytest.mark.parametrize(
-    ("given", "changed"),
-    [
-        ({}, {}),
-        ({"sampler": "records"}, {}),
-        ({"power": 0.5}, {"power": 0.5}),
-        ({"sampler": "none"}, {"sampler": "none", "power": 0.7}),
-        ({"sampler": "balanced"}, {"sampler": "balanced", "power": 0.7}),
-        ({"weights": {"S": 2.0}}, {"weights": {"S": 2.0}, "class_weights": True}),
-    ],
-)
-def test_what_is_not_given_stays_as_the_student_has_it(given, changed):
-    own = for_protocol("ds1-ds2").imbalance
-    assert _imbalance(own, given) == replace(own, **changed)
-
-
-def test_a_class_sampler_ends_the_weights_that_a_student_has():
-    own = for_protocol("ds1-ds2", "segments").imbalance
-    assert own.weights
-    found = _imbalance(own, {"sampler": "weighted"})
-    assert (found.class_weights, found.weights) == (False, {})
-
-
 def test_a_class_sampler_takes_no_weights_of_labels(tmp_path):
     options = ["--sampler", "weighted", "--class-weight", "S=2", "-o", str(tmp_path / "run")]
     result = CliRunner().invoke(cli, [*QUICK, *options])
@@ -130,38 +104,6 @@ def test_measures_that_cannot_be_are_refused_at_once(tmp_path, options, sentence
     result = CliRunner().invoke(cli, [*QUICK, *options, "-o", str(out)])
     assert result.exit_code != 0
     assert sentence in f"{result.output} {result.exception}"
-    assert not out.exists()
-
-
-MEASURES = ("--student", "measures")
-
-
-@pytest.mark.parametrize(
-    ("options", "idle", "wanted"),
-    [
-        (("--student", "context", "--measure", "size 24-36"), "measure", "--student measures"),
-        ((*MEASURES, "--depth", "2"), "depth", "--student segments or beat"),
-        (("--token-dropout", "0.2"), "token-dropout", "--student segments or beat"),
-        (("--shift-ms", "5"), "shift-ms", "--student segments, beat or measures"),
-        ((*MEASURES, "--context-noise", "2"), "context-noise", "--student context or segments"),
-        (("--sampler", "none", "--weight-power", "1"), "weight-power", "--class-weights or --samp"),
-        (("--sampler", "balanced", "--weight-power", "1"), "weight-power", "--class-weights or"),
-        (("--weight-ratio", "9"), "weight-ratio", "--class-weights"),
-        (("--validation-share", "0.4"), "validation-share", "--folds 0"),
-        (("--model", "resnet18", "--hidden", "4"), "hidden", "--model student"),
-        (("--model", "resnet18", "--folds", "4"), "folds", "--model student"),
-        (("--bound", "none", "--calibration", "mse"), "calibration", "--bound l1 or tanh"),
-    ],
-)
-def test_an_option_that_would_change_nothing_is_refused(tmp_path, options, idle, wanted):
-    out = tmp_path / "run"
-    quick = [one for one in QUICK if one != "--json"]
-    for name in ("--restarts", "--fine-epochs"):  # which have their own needs
-        at = quick.index(name)
-        del quick[at : at + 2]
-    result = CliRunner().invoke(cli, [*quick, *options, "-o", str(out)])
-    assert result.exit_code == 2
-    assert f"--{idle} has an effect with {wanted}" in result.output
     assert not out.exists()
 
 

@@ -1,15 +1,18 @@
-"""What `ecgedge train` and `ecgedge distill` refuse because it would change nothing."""
+"""The options of `ecgedge train` and `ecgedge distill`, and those that would change nothing."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from ecgedge.cli.main import cli
-from ecgedge.cli.training_options import config_from
-from ecgedge.training.config import TrainConfig
+from ecgedge.cli.training_options import _imbalance, config_from
+from ecgedge.training.config import TrainConfig, for_protocol
 from firmware_sim.errors import EcgedgeError
 
+MEASURES = ("--student", "measures")
 ONE_CYCLE = {"protocol": "ds1-ds2", "student": "segments"}
 
 
@@ -63,6 +66,31 @@ def test_an_option_without_effect_is_refused(
     result = call("train", tmp_path, *options)
     assert result.exit_code == 2
     assert sentence in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "idle", "wanted"),
+    [
+        (("--student", "context", "--measure", "size 24-36"), "measure", "--student measures"),
+        ((*MEASURES, "--depth", "2"), "depth", "--student segments or beat"),
+        (("--token-dropout", "0.2"), "token-dropout", "--student segments or beat"),
+        (("--shift-ms", "5"), "shift-ms", "--student segments, beat or measures"),
+        ((*MEASURES, "--context-noise", "2"), "context-noise", "--student context or segments"),
+        (("--sampler", "none", "--weight-power", "1"), "weight-power", "--class-weights or --samp"),
+        (("--sampler", "balanced", "--weight-power", "1"), "weight-power", "--class-weights or"),
+        (("--weight-ratio", "9"), "weight-ratio", "--class-weights"),
+        (("--validation-share", "0.4"), "validation-share", "--folds 0"),
+        (("--model", "resnet18", "--hidden", "4"), "hidden", "--model student"),
+        (("--model", "resnet18", "--folds", "4"), "folds", "--model student"),
+        (("--bound", "none", "--calibration", "mse"), "calibration", "--bound l1 or tanh"),
+    ],
+)
+def test_an_option_names_what_would_give_it_an_effect(
+    tmp_path: Path, options: tuple[str, ...], idle: str, wanted: str
+) -> None:
+    result = call("train", tmp_path, *options)
+    assert result.exit_code == 2
+    assert f"--{idle} has an effect with {wanted}" in result.output
 
 
 @pytest.mark.parametrize(
@@ -131,3 +159,28 @@ def test_a_teacher_may_need_patience_where_its_student_does_not(tmp_path: Path) 
     options = ("--student", "measures", "--patience", "3", "--teacher-training", "long")
     result = call("distill", tmp_path, *options)
     assert isinstance(result.exception, EcgedgeError), result.output
+
+
+@pytest.mark.parametrize(
+    ("given", "changed"),
+    [
+        ({}, {}),
+        ({"sampler": "records"}, {}),
+        ({"power": 0.5}, {"power": 0.5}),
+        ({"sampler": "none"}, {"sampler": "none", "power": 0.7}),
+        ({"sampler": "balanced"}, {"sampler": "balanced", "power": 0.7}),
+        ({"weights": {"S": 2.0}}, {"weights": {"S": 2.0}, "class_weights": True}),
+    ],
+)
+def test_what_is_not_given_stays_as_the_student_has_it(
+    given: dict[str, Any], changed: dict[str, Any]
+) -> None:
+    own = for_protocol("ds1-ds2").imbalance
+    assert _imbalance(own, given) == replace(own, **changed)
+
+
+def test_a_class_sampler_ends_the_weights_that_a_student_has() -> None:
+    own = for_protocol("ds1-ds2", "segments").imbalance
+    assert own.weights
+    found = _imbalance(own, {"sampler": "weighted"})
+    assert (found.class_weights, found.weights) == (False, {})
