@@ -80,10 +80,10 @@ def features_of(
         Of `RR`, of `SHAPE`, of `CONTEXT_NAMES`, or measures as text (`Measure`): all but those of
         `SHAPE` are inputs of students, as shares of one.
     """
-    shape = shape_of(q, fs)
+    shape = shape_of(q, fs) if set(names) & set(SHAPE) else None
 
     def column(name: str) -> Floats:
-        if name in SHAPE:
+        if shape is not None and name in SHAPE:
             return shape[:, SHAPE.index(name)]
         if name in _COLUMNS:
             return np.asarray(context[:, _COLUMNS[name]] / ONE, np.float64)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calib.thresholds import choose_threshold
-from ecgedge.evaluation.shape import RR, SHAPE, Floats, check_features, features_of
+from ecgedge.evaluation.features import RR, SHAPE, Floats, check_features, features_of
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.files import write_atomic
 from firmware_sim.formats import ONE

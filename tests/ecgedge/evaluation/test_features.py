@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ecgedge.evaluation import shape
+from ecgedge.evaluation import features
 
 FS = 360
 
@@ -17,7 +17,7 @@ def beat(width_ms: float, *, p: float = 0.0, t: float = 0.0) -> NDArray[np.int8]
 
 
 def named(wave: NDArray[np.int8]) -> dict[str, float]:
-    return dict(zip(shape.SHAPE, shape.shape_of(wave[None], FS)[0], strict=True))
+    return dict(zip(features.SHAPE, features.shape_of(wave[None], FS)[0], strict=True))
 
 
 def test_a_wide_complex_is_less_steep_for_a_longer_time() -> None:
@@ -42,12 +42,12 @@ def test_the_pr_level_is_that_just_before_the_complex() -> None:
 
 def test_measures_hardly_change_with_the_rate() -> None:
     coarse = beat(60, p=0.2, t=0.3)[::2]
-    fine = shape.shape_of(beat(60, p=0.2, t=0.3)[None], FS)[0]
-    assert shape.shape_of(coarse[None], FS // 2)[0] == pytest.approx(fine, rel=0.15, abs=0.01)
+    fine = features.shape_of(beat(60, p=0.2, t=0.3)[None], FS)[0]
+    assert features.shape_of(coarse[None], FS // 2)[0] == pytest.approx(fine, rel=0.15, abs=0.01)
 
 
 def test_a_window_too_short_for_a_stretch_gives_zero_not_an_error() -> None:
-    found = shape.shape_of(np.full((2, 8), 100, np.int8), FS)
+    found = features.shape_of(np.full((2, 8), 100, np.int8), FS)
     assert found.shape == (2, 5)
     assert np.isfinite(found).all()
     assert (found[:, 2:] == 0).all()
@@ -55,5 +55,5 @@ def test_a_window_too_short_for_a_stretch_gives_zero_not_an_error() -> None:
 
 def test_the_five_rr_values_come_first_whatever_else_there_is() -> None:
     context = np.arange(16, dtype=np.int8).reshape(2, 8)
-    found = shape.features_of(np.zeros((2, FS), np.int8), context, FS, shape.RR)
+    found = features.features_of(np.zeros((2, FS), np.int8), context, FS, features.RR)
     assert np.array_equal(found * 128, context[:, :5])

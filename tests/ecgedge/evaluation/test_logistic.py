@@ -9,8 +9,8 @@ import pytest
 from ecgedge.data.labels import label_map
 from ecgedge.evaluation import logistic
 from ecgedge.evaluation.evaluate import evaluate
+from ecgedge.evaluation.features import features_of
 from ecgedge.evaluation.metrics import auroc
-from ecgedge.evaluation.shape import features_of
 from ecgedge.training.config import for_protocol
 from firmware_sim.errors import EcgedgeError
 from firmware_sim.measures import measured
