@@ -155,11 +155,11 @@ def main(
         config = replace(config, measures=tuple(map(read_measure, measures)))
     if prior is not None:
         config = replace(config, prior=prior_of(prior))
+    if offsets and len(config.labels) == 2:
+        raise click.UsageError("two classes have one threshold; leave --offsets out.")
     torch.set_num_threads(1)
     examples = training_examples(find_database("mitdb", data), config)
     examples.context[:, list(without)] = 0
-    if offsets and len(config.labels) == 2:
-        raise click.UsageError("two classes have one threshold; leave --offsets out.")
     held_out, networks, fold = [], [], []
     for number, (rest, held) in enumerate(deal_folds(examples, folds, deal)):
         networks.append(logits_of(fit_float(config, rest), held, CPU).numpy())
